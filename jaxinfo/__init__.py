@@ -1,0 +1,7 @@
+"""How much information learned representations carry, share and transfer."""
+
+from jaxinfo import measures
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "measures"]

@@ -1,0 +1,1 @@
+"""Private numerics that every public package builds on."""

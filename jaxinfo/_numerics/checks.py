@@ -1,0 +1,154 @@
+"""Checks of arguments by what is known while tracing: kind, dtype, shape, choice."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+
+def as_float(name: str, x: ArrayLike, shape: str, **sizes: int) -> jax.Array:
+    """Convert an argument to floating point after checking its kind and shape.
+
+    Args:
+        name: Name of the argument, for the message.
+        x: The argument.
+        shape: What its shape must look like, ``"(n, d)"``; equal letters are equal
+            sizes, and no size may be zero. ``"(...)"`` is any.
+        **sizes: Sizes that other arguments have fixed already, by letter.
+
+    Returns:
+        The array in its own floating dtype; integers and booleans in the default one.
+
+    Raises:
+        TypeError: If ``x`` is not an array of real numbers.
+        ValueError: If the shape is not the expected one.
+    """
+    array = _as_array(name, x)
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise TypeError(f"Expected `{name}` to be real, got dtype {array.dtype}.")
+    _check_shape(name, array.shape, shape, sizes)
+    return array if _is_floating(array) else array.astype(float)
+
+
+def as_floats(shape: str, /, **arrays: ArrayLike) -> tuple[jax.Array, ...]:
+    """Convert arguments that share one shape to their common floating dtype."""
+    (first, x), *others = arrays.items()
+    converted = [as_float(first, x, shape)]
+    for name, other in others:
+        array = as_float(name, other, shape)
+        if array.shape != converted[0].shape:
+            raise ValueError(
+                f"Expected `{name}` to have shape {converted[0].shape}, "
+                f"as `{first}` has, got {array.shape}."
+            )
+        converted.append(array)
+    return promote(*converted)
+
+
+def promote(*arrays: jax.Array) -> tuple[jax.Array, ...]:
+    """Cast arrays to the widest of their dtypes."""
+    # Also for users who made implicit promotion an error.
+    with jax.numpy_dtype_promotion("standard"):
+        dtype = jnp.result_type(*arrays)
+    return tuple(array.astype(dtype) for array in arrays)
+
+
+def as_scalar(name: str, x: ArrayLike, dtype: jnp.dtype) -> jax.Array:
+    """Convert a scalar option to the dtype of the data."""
+    return as_float(name, x, "()").astype(dtype)
+
+
+def as_labels(name: str, labels: ArrayLike, shape: str, **sizes: int) -> jax.Array:
+    """Check that labels are integers of the expected shape."""
+    array = _as_array(name, labels)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"Expected `{name}` to hold integers, got dtype {array.dtype}.")
+    _check_shape(name, array.shape, shape, sizes)
+    return array
+
+
+def as_key(name: str, key: ArrayLike) -> jax.Array:
+    """Check that a random key is one typed key, as ``jax.random.key`` makes it."""
+    dtype = getattr(key, "dtype", None)
+    if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        raise TypeError(
+            f"Expected `{name}` to be a typed key, got {_describe(key)}; make one with "
+            "jax.random.key(seed), or wrap an old one with jax.random.wrap_key_data."
+        )
+    array = jnp.asarray(key)
+    if array.shape != ():
+        raise ValueError(f"Expected `{name}` to be one key, got shape {array.shape}.")
+    return array
+
+
+def one_of(name: str, value: str, choices: Sequence[str]) -> None:
+    """Check that an option names one of its choices."""
+    if value not in choices:
+        listed = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(f"Expected `{name}` to be one of {listed}, got {value!r}.")
+
+
+def at_least(name: str, value: int, minimum: int) -> None:
+    """Check that a static whole number is not too small."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"Expected `{name}` to be an int, got {_describe(value)}.")
+    if value < minimum:
+        raise ValueError(f"Expected `{name}` to be at least {minimum}, got {value}.")
+
+
+def block_size(value: int | None) -> None:
+    """Check an optional block size."""
+    if value is not None:
+        at_least("block_size", value, 1)
+
+
+def _is_floating(array: jax.Array) -> bool:
+    return bool(jnp.issubdtype(array.dtype, jnp.floating))
+
+
+def _as_array(name: str, x: Any) -> jax.Array:
+    # isinstance(x, ArrayLike) is false for tracers on Python 3.11, so each kind that
+    # is accepted is listed.
+    if not isinstance(
+        x, jax.Array | np.ndarray | np.generic | bool | int | float | complex
+    ):
+        raise TypeError(f"Expected `{name}` to be an array, got {_describe(x)}.")
+    dtype = getattr(x, "dtype", None)
+    numeric = dtype is None or any(
+        jnp.issubdtype(dtype, kind) for kind in (jnp.number, jnp.bool_)
+    )
+    if not numeric:
+        raise TypeError(f"Expected `{name}` to hold numbers, got dtype {dtype}.")
+    return jnp.asarray(x)
+
+
+def _check_shape(
+    name: str, actual: tuple[int, ...], expected: str, sizes: dict[str, int]
+) -> None:
+    letters = [letter for letter in re.split(r"[(), ]+", expected) if letter]
+    known = dict(sizes)
+    fits = letters == ["..."] or (
+        len(letters) == len(actual)
+        and all(
+            known.setdefault(letter, size) == size
+            for letter, size in zip(letters, actual, strict=True)
+        )
+    )
+    if not fits:
+        given = ", ".join(f"{k} = {v}" for k, v in sizes.items() if k in letters)
+        raise ValueError(
+            f"Expected `{name}` to have shape {expected}"
+            f"{' with ' + given if given else ''}, got {actual}."
+        )
+    if 0 in actual and letters != ["..."]:
+        raise ValueError(f"Expected `{name}` not to be empty, got shape {actual}.")
+
+
+def _describe(x: Any) -> str:
+    dtype = getattr(x, "dtype", None)
+    kind = type(x).__name__
+    return kind if dtype is None else f"an array of dtype {dtype}"

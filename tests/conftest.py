@@ -1,0 +1,34 @@
+"""Fixtures of all tests, and the strictness that the library is held to."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from hypothesis import settings
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Compilation breaks deadlines; fixed examples keep runs repeatable.
+settings.register_profile(
+    "jaxinfo", deadline=None, max_examples=25, derandomize=True, database=None
+)
+settings.load_profile("jaxinfo")
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    """Run a test in both precisions."""
+    with jax.enable_x64(request.param == "float64"):
+        yield jnp.dtype(request.param)
+
+
+@pytest.fixture
+def x64():
+    """Run a test in double precision."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def key():
+    return jax.random.key(0)

@@ -1,0 +1,194 @@
+"""What every public function keeps to."""
+
+import functools
+import inspect
+import re
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+import jaxinfo
+from tests import helpers
+from tests.contracts.cases import CASES, HOST_SIDE, cast
+
+
+def public_functions():
+    """Dotted names of all public functions, from the packages themselves."""
+    found = {}
+    for package_name in jaxinfo.__all__:
+        package = getattr(jaxinfo, package_name)
+        if isinstance(package, types.ModuleType):
+            for name in package.__all__:
+                if not inspect.isclass(getattr(package, name)):
+                    found[f"{package_name}.{name}"] = getattr(package, name)
+    return found
+
+
+PUBLIC = public_functions()
+each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+each_differentiable = pytest.mark.parametrize(
+    "case",
+    [case for case in CASES.values() if case.grad],
+    ids=[name for name, case in CASES.items() if case.grad],
+)
+
+
+def draw(case, dtype, seed=0):
+    return cast(case.make(np.random.default_rng(seed)), dtype)
+
+
+def floating_leaves(tree):
+    leaves = jax.tree.leaves(tree)
+    return [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.floating)]
+
+
+def scalar_of(case, args):
+    """The function as a scalar of the arguments that it is differentiable in."""
+
+    def scalar(*chosen):
+        full = list(args)
+        for position, value in zip(case.grad, chosen, strict=True):
+            full[position] = value
+        result = case.fn(*full, **case.kwargs)
+        # Unequal weights, as sums of derivatives may cancel by symmetry.
+        return sum(
+            jnp.vdot(jnp.cos(jnp.arange(leaf.size, dtype=leaf.dtype)), leaf.ravel())
+            for leaf in floating_leaves(result)
+        )
+
+    return scalar, [args[position] for position in case.grad]
+
+
+def test_every_public_function_has_a_case():
+    assert set(PUBLIC) == set(CASES) | HOST_SIDE
+
+
+@each_case
+def test_compiled_equals_eager(case):
+    args = draw(case, jnp.float32)
+    compiled = case.fn(*args, **case.kwargs)
+    with jax.disable_jit():
+        eager = case.fn(*args, **case.kwargs)
+    helpers.assert_trees_close(compiled, eager, scale=case.scale)
+
+
+@each_case
+def test_vmap_equals_a_loop(case):
+    batch = [draw(case, jnp.float32, seed) for seed in range(3)]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *batch)
+    mapped = jax.vmap(functools.partial(case.fn, **case.kwargs))(*stacked)
+    looped = [case.fn(*args, **case.kwargs) for args in batch]
+    expected = jax.tree.map(lambda *leaves: jnp.stack(leaves), *looped)
+    helpers.assert_trees_close(mapped, expected, scale=case.scale)
+
+
+@each_case
+def test_results_have_the_dtype_of_the_data(case, dtype):
+    result = case.fn(*draw(case, dtype), **case.kwargs)
+    expected = dtype if case.keeps_dtype else jnp.asarray(1.0).dtype
+    assert {leaf.dtype for leaf in floating_leaves(result)} == {expected}
+    helpers.assert_all_finite(result)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES.values() if case.keeps_dtype],
+    ids=[name for name, case in CASES.items() if case.keeps_dtype],
+)
+def test_half_precision_is_computed_in_single(case):
+    args = draw(case, jnp.bfloat16)
+    result = case.fn(*args, **case.kwargs)
+    wide = jax.tree.map(
+        lambda x: x.astype(jnp.float32) if x.dtype == jnp.bfloat16 else x, args
+    )
+    expected = case.fn(*wide, **case.kwargs)
+    assert {leaf.dtype for leaf in floating_leaves(result)} == {jnp.dtype("bfloat16")}
+    for one, other in zip(
+        floating_leaves(result), floating_leaves(expected), strict=True
+    ):
+        np.testing.assert_array_equal(one, other.astype(jnp.bfloat16))
+
+
+@each_case
+def test_compiles_once_a_shape(case):
+    compilations = []
+
+    def listen(event, duration, **_):
+        if event.endswith("backend_compile_duration"):
+            compilations.append(duration)
+
+    first, second = draw(case, jnp.float32), draw(case, jnp.float32, seed=1)
+    jax.block_until_ready(case.fn(*first, **case.kwargs))
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        jax.block_until_ready(case.fn(*second, **case.kwargs))
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert not compilations
+
+
+@each_case
+def test_no_argument_is_changed(case):
+    args = case.make(np.random.default_rng(0))
+    before = jax.tree.map(lambda x: x.copy() if isinstance(x, np.ndarray) else x, args)
+    for leaf in jax.tree.leaves(args):
+        if isinstance(leaf, np.ndarray):
+            leaf.flags.writeable = False
+    case.fn(*args, **case.kwargs)
+    for one, other in zip(jax.tree.leaves(args), jax.tree.leaves(before), strict=True):
+        if isinstance(one, np.ndarray):
+            np.testing.assert_array_equal(one, other)
+
+
+@each_differentiable
+def test_gradient_is_finite(case, dtype):
+    scalar, args = scalar_of(case, draw(case, dtype))
+    gradient = jax.grad(scalar, argnums=tuple(range(len(args))))(*args)
+    helpers.assert_all_finite(gradient)
+    assert any(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(gradient))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES.values() if case.grad and case.is_smooth],
+    ids=[name for name, case in CASES.items() if case.grad and case.is_smooth],
+)
+def test_gradient_equals_finite_differences(case, x64):
+    scalar, args = scalar_of(case, draw(case, jnp.float64))
+    check_grads(scalar, args, order=1, modes=("fwd", "rev"), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_docstring_is_complete(name):
+    fn = PUBLIC[name]
+    doc = inspect.getdoc(fn)
+    sections = re.findall(r"^(Args|Returns|Raises|References|Example):$", doc, re.M)
+    assert [s for s in sections if s not in ("Raises", "References")] == [
+        "Args",
+        "Returns",
+        "Example",
+    ]
+    order = ["Args", "Returns", "Raises", "References", "Example"]
+    assert sections == sorted(sections, key=order.index)
+    # The formula may stand in the summary line.
+    assert ":math:" in doc or ".. math::" in doc or name in HOST_SIDE
+    assert "ifferentiable" in doc or name in HOST_SIDE
+    assert "Costs" in doc
+    for parameter in inspect.signature(fn).parameters:
+        assert re.search(rf"^    {parameter}: ", doc, re.M), parameter
+    assert ">>> " in doc
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_data_is_positional_and_options_are_keywords(name):
+    parameters = inspect.signature(PUBLIC[name]).parameters.values()
+    for parameter in parameters:
+        has_default = parameter.default is not parameter.empty
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+            assert not has_default, f"{parameter.name} is an option"
+    names = [parameter.name for parameter in parameters]
+    assert "key" not in names or names[0] == "key"

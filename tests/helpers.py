@@ -1,0 +1,56 @@
+"""Comparisons that all tests judge by, and where the reference numbers are."""
+
+import pathlib
+
+import jax
+import numpy as np
+
+REFERENCES = pathlib.Path(__file__).parent / "references"
+
+
+def load(package, name):
+    """Reference numbers of one file."""
+    path = REFERENCES / package / f"{name}.npz"
+    with np.load(path, allow_pickle=False) as file:
+        return {field: file[field] for field in file.files}
+
+
+def assert_close(actual, expected, *, scale=1.0, tolerance=None):
+    """Compare with a tolerance that follows from the dtype of the result.
+
+    About sqrt-free rounding: a hundred units in the last place, of one and of the
+    value, times ``scale``; or ``tolerance`` where the origin of the numbers sets it.
+    """
+    actual = np.asarray(actual)
+    if tolerance is None:
+        tolerance = 100 * float(np.finfo(actual.dtype).eps) * scale
+    np.testing.assert_allclose(
+        actual.astype(np.float64),
+        np.asarray(expected, np.float64),
+        rtol=tolerance,
+        atol=tolerance,
+    )
+
+
+def assert_trees_close(actual, expected, **kwargs):
+    """``assert_close`` for results of several arrays; integers must be equal."""
+    pairs = zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True)
+    for one, other in pairs:
+        if np.issubdtype(np.asarray(one).dtype, np.inexact):
+            assert_close(one, other, **kwargs)
+        else:
+            np.testing.assert_array_equal(one, other)
+
+
+def assert_within_standard_errors(value, standard_error, expected, *, number=4.5):
+    """Judge a Monte Carlo estimate by its own error."""
+    gap = np.abs(np.asarray(value, np.float64) - np.asarray(expected, np.float64))
+    assert np.all(gap <= number * np.asarray(standard_error)), (
+        f"off by {gap / np.asarray(standard_error)} standard errors"
+    )
+
+
+def assert_all_finite(tree):
+    """Every number of a result is finite."""
+    for leaf in jax.tree.leaves(tree):
+        assert np.all(np.isfinite(np.asarray(leaf, np.float64))), leaf

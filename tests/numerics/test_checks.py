@@ -1,0 +1,95 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxinfo._numerics import checks
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected", "sizes", "message"),
+    [
+        ((3,), "(n, d)", {}, r"shape \(n, d\), got \(3,\)"),
+        ((3, 2), "(n, n)", {}, r"shape \(n, n\), got \(3, 2\)"),
+        ((3, 2), "(n, d)", {"n": 4}, r"shape \(n, d\) with n = 4, got \(3, 2\)"),
+        ((0, 2), "(n, d)", {}, r"not to be empty, got shape \(0, 2\)"),
+        ((2,), "()", {}, r"shape \(\), got \(2,\)"),
+    ],
+)
+def test_wrong_shapes_are_named(shape, expected, sizes, message):
+    with pytest.raises(ValueError, match=f"Expected `x` .*{message}"):
+        checks.as_float("x", jnp.zeros(shape), expected, **sizes)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([1.0], "to be an array, got list"),
+        ("text", "to be an array, got str"),
+        (None, "to be an array, got NoneType"),
+        (np.array(["a"]), "to hold numbers, got dtype <U1"),
+        (np.array([None]), "to hold numbers, got dtype object"),
+        (np.ones(1, complex), "to be real, got dtype complex64"),
+        (jax.random.key(0), "to hold numbers, got dtype key"),
+    ],
+)
+def test_what_is_not_a_real_array_is_named(value, message):
+    with pytest.raises(TypeError, match=f"Expected `x` {message}"):
+        checks.as_float("x", value, "(...)")
+
+
+@pytest.mark.parametrize("value", [True, 2, np.int8(2), np.zeros(2, bool)])
+def test_integers_and_booleans_become_the_default_float(value):
+    assert checks.as_float("x", value, "(...)").dtype == jnp.float32
+
+
+def test_the_widest_dtype_wins(x64):
+    one, other = checks.as_floats(
+        "(n,)", one=jnp.ones(2, jnp.float32), other=jnp.ones(2, jnp.float64)
+    )
+    assert one.dtype == other.dtype == jnp.float64
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "message"),
+    [
+        (0, TypeError, "typed key, got int; make one with jax.random.key"),
+        (jnp.zeros(2, jnp.uint32), TypeError, "got an array of dtype uint32"),
+        (jax.random.split(jax.random.key(0)), ValueError, r"got shape \(2,\)"),
+    ],
+)
+def test_untyped_keys_are_named(key, error, message):
+    with pytest.raises(error, match=message):
+        checks.as_key("key", key)
+
+
+def test_choices_are_listed():
+    with pytest.raises(ValueError, match=r"`color` to be one of 'a', 'b', got 'c'"):
+        checks.one_of("color", "c", ("a", "b"))
+
+
+@pytest.mark.parametrize("value", [1.5, True, None, "2"])
+def test_whole_numbers_must_be_ints(value):
+    with pytest.raises(TypeError, match="Expected `k` to be an int"):
+        checks.at_least("k", value, 1)
+
+
+def test_small_numbers_are_named():
+    with pytest.raises(ValueError, match="Expected `k` to be at least 2, got 1"):
+        checks.at_least("k", 1, 2)
+
+
+def test_block_size_may_be_left_open():
+    checks.block_size(None)
+    with pytest.raises(ValueError, match="`block_size` to be at least 1, got 0"):
+        checks.block_size(0)
+
+
+def test_checks_work_on_tracers():
+    @jax.jit
+    def f(x):
+        return checks.as_float("x", x, "(n,)")
+
+    assert f(jnp.ones(2)).shape == (2,)
+    with pytest.raises(ValueError, match="Expected `x`"):
+        f(jnp.ones((2, 2)))
