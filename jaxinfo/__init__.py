@@ -1,7 +1,7 @@
 """How much information learned representations carry, share and transfer."""
 
-from jaxinfo import measures
+from jaxinfo import fingerprint, fusion, measures
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "measures"]
+__all__ = ["__version__", "fingerprint", "fusion", "measures"]

@@ -1,10 +1,13 @@
 """Walks over blocks of rows that hold one block at a time, forward and backward."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+
+Summed = TypeVar("Summed")
+Stacked = TypeVar("Stacked")
 
 # A block of this many bytes stays in the cache of a core.
 _BYTES = 2**20
@@ -16,8 +19,11 @@ def default_size(row_entries: int, itemsize: int) -> int:
 
 
 def over_rows(
-    fn: Callable[[Any, jax.Array], tuple[Any, Any]], rows: Any, *, block_size: int
-) -> tuple[Any, Any]:
+    fn: Callable[[Any, jax.Array], tuple[Summed, Stacked]],
+    rows: Any,
+    *,
+    block_size: int,
+) -> tuple[Summed, Stacked]:
     """Apply a function to blocks of rows; sum one result, stack the other.
 
     Reverse mode recomputes each block instead of storing what it held.
@@ -27,7 +33,7 @@ def over_rows(
             ``(block_size,)`` are one, but zero for the rows that fill up the last
             block; these are copies of a real row, as rows of zeros may have no finite
             result. ``summed`` must be weighted by them.
-        rows: Arrays of ``n`` rows along their first axis.
+        rows: Arrays of ``n`` rows along their first axis, one at least floating.
         block_size: Rows of a block.
 
     Returns:
@@ -45,10 +51,10 @@ def over_rows(
         return padded.reshape(num_blocks, block_size, *array.shape[1:])
 
     blocks = jax.tree.map(split, rows)
-    dtype = jax.tree.leaves(rows)[0].dtype
-    dtype = dtype if jnp.issubdtype(dtype, jnp.floating) else jnp.dtype(float)
+    dtypes = [leaf.dtype for leaf in jax.tree.leaves(rows)]
+    floating = [dtype for dtype in dtypes if jnp.issubdtype(dtype, jnp.floating)]
     is_real = jnp.arange(num_blocks * block_size) < num_rows
-    weights = is_real.astype(dtype).reshape(num_blocks, block_size)
+    weights = is_real.astype(floating[0]).reshape(num_blocks, block_size)
 
     def step(total: Any, block: Any) -> tuple[Any, Any]:
         summed, stacked = fn(*block)

@@ -15,3 +15,9 @@ def geometric(shared: jax.Array, own_u: jax.Array, own_v: jax.Array) -> jax.Arra
     root_u = jnp.sqrt(jnp.where(is_zero, 1, own_u))
     root_v = jnp.sqrt(jnp.where(is_zero, 1, own_v))
     return jnp.where(is_zero, 0, shared / root_u / root_v)
+
+
+def quotient(x: jax.Array, y: jax.Array) -> jax.Array:
+    """``x / y``, zero with a zero gradient where ``y`` is zero."""
+    is_zero = y == 0
+    return jnp.where(is_zero, 0, x / jnp.where(is_zero, 1, y))

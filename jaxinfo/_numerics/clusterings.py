@@ -1,0 +1,81 @@
+"""Information of soft clusterings, in the form that is accurate for tiny information.
+
+A soft clustering is known by its overlaps ``B``, one row for each point. With ``k = 1 -
+B``, ``m`` the mean of a row of ``B`` and ``c`` the centred row of ``k``,
+
+    I(X;U) = -mean_i log m_i,     I(U;V) = mean_i log(1 + mean_j c_ij^U c_ij^V / m m),
+
+which is ``I(X;U) + I(X;V) - I(X;U,V)`` without its cancellation.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxinfo._numerics import ratio
+
+
+class Rows(NamedTuple):
+    """Rows of a soft clustering, the points they are compared with last.
+
+    Attributes:
+        centred: Complements of the overlaps, less their mean. Shape ``(..., n)``.
+        mean: Mean overlap of each row. Shape ``(...)``.
+        log_mean: Its logarithm. Shape ``(...)``.
+    """
+
+    centred: jax.Array
+    mean: jax.Array
+    log_mean: jax.Array
+
+
+def rows(distances: jax.Array, overlaps: jax.Array) -> Rows:
+    """Centre rows of squared Hellinger distances and their overlaps."""
+    mean_distance = jnp.mean(distances, axis=-1)
+    mean = jnp.mean(overlaps, axis=-1)
+    return Rows(
+        centred=distances - mean_distance[..., None],
+        mean=mean,
+        log_mean=log_of_mean(mean_distance, mean),
+    )
+
+
+def rows_of_overlaps(overlaps: jax.Array) -> Rows:
+    """Centre rows of overlaps."""
+    return rows(1 - overlaps, overlaps)
+
+
+def log_of_mean(mean_distance: jax.Array, mean_overlap: jax.Array) -> jax.Array:
+    """Logarithm of a mean overlap, near one from its complement."""
+    is_weak = mean_distance < 0.5
+    near_one = jnp.log1p(-jnp.where(is_weak, mean_distance, 0))
+    return jnp.where(is_weak, near_one, jnp.log(jnp.where(is_weak, 1, mean_overlap)))
+
+
+def shared(rows_u: Rows, rows_v: Rows) -> jax.Array:
+    """Terms of I(U;V), one for each row; their mean is the information."""
+    covariance = jnp.mean(rows_u.centred * rows_v.centred, axis=-1)
+    return jnp.log1p(covariance / (rows_u.mean * rows_v.mean))
+
+
+def shared_by_all_pairs(rows_u: Rows, rows_v: Rows) -> jax.Array:
+    """Terms of I(U;V) of all pairs, ``(b, m, n)``, ``(b, l, n)`` to ``(b, m, l)``."""
+    covariance = jnp.einsum(
+        "bmn,bln->bml",
+        rows_u.centred,
+        rows_v.centred,
+        precision=jax.lax.Precision.HIGHEST,
+    )
+    scale = rows_u.mean[:, :, None] * rows_v.mean[:, None, :]
+    return jnp.log1p(covariance / rows_u.centred.shape[-1] / scale)
+
+
+def normalized(mutual: jax.Array, own_u: jax.Array, own_v: jax.Array) -> jax.Array:
+    """NMI; ``own`` is the information that two draws of one space share."""
+    return ratio.geometric(mutual, own_u, own_v)
+
+
+def variation(mutual: jax.Array, own_u: jax.Array, own_v: jax.Array) -> jax.Array:
+    """Variation of information, not clipped."""
+    return own_u + own_v - 2 * mutual

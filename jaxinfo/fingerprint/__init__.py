@@ -1,0 +1,85 @@
+"""Compare representation spaces by which points of a data set they confuse.
+
+A space is known by the overlaps of its posteriors on a fingerprint, a fixed list of
+data points; two spaces are compared by NMI and variation of information of these soft
+clusterings. Every value is in nats.
+"""
+
+from jaxinfo.fingerprint._chance import adjust_for_chance, gaussian_pairwise_chance
+from jaxinfo.fingerprint._channels import gaussian_label_pairwise, gaussian_pairwise
+from jaxinfo.fingerprint._compare import compare, cross_pairwise, pairwise
+from jaxinfo.fingerprint._families import (
+    bernoulli_overlaps,
+    categorical_overlaps,
+    exponential_family_overlaps,
+    label_overlaps,
+    von_mises_overlaps,
+)
+from jaxinfo.fingerprint._gaussians import (
+    full_gaussian_overlaps,
+    gaussian_kl_overlaps,
+    gaussian_overlaps,
+)
+from jaxinfo.fingerprint._information import gaussian_information_bounds, information
+from jaxinfo.fingerprint._jackknife import jackknife
+from jaxinfo.fingerprint._monte_carlo import monte_carlo_compare
+from jaxinfo.fingerprint._posteriors import gaussian_parameters
+from jaxinfo.fingerprint._quantised import channel_pairwise
+from jaxinfo.fingerprint._structure import (
+    channel_distances,
+    ensemble_mean,
+    sample_fingerprint,
+    structure,
+)
+from jaxinfo.fingerprint._types import (
+    ChanceAdjusted,
+    Comparison,
+    CrossComparison,
+    DiagonalGaussian,
+    EnsembleMean,
+    FullGaussian,
+    InformationBounds,
+    Jackknife,
+    MonteCarloComparison,
+    PairwiseComparison,
+    Structure,
+)
+
+__all__ = [
+    "ChanceAdjusted",
+    "Comparison",
+    "CrossComparison",
+    "DiagonalGaussian",
+    "EnsembleMean",
+    "FullGaussian",
+    "InformationBounds",
+    "Jackknife",
+    "MonteCarloComparison",
+    "PairwiseComparison",
+    "Structure",
+    "adjust_for_chance",
+    "bernoulli_overlaps",
+    "categorical_overlaps",
+    "channel_distances",
+    "channel_pairwise",
+    "compare",
+    "cross_pairwise",
+    "ensemble_mean",
+    "exponential_family_overlaps",
+    "full_gaussian_overlaps",
+    "gaussian_information_bounds",
+    "gaussian_kl_overlaps",
+    "gaussian_label_pairwise",
+    "gaussian_overlaps",
+    "gaussian_pairwise",
+    "gaussian_pairwise_chance",
+    "gaussian_parameters",
+    "information",
+    "jackknife",
+    "label_overlaps",
+    "monte_carlo_compare",
+    "pairwise",
+    "sample_fingerprint",
+    "structure",
+    "von_mises_overlaps",
+]

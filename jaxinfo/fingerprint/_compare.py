@@ -1,0 +1,237 @@
+"""NMI and variation of information of representation spaces, from overlaps."""
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxinfo._numerics import blocks, checks, clusterings, compiled
+from jaxinfo.fingerprint._types import Comparison, CrossComparison, PairwiseComparison
+
+
+@compiled.jit
+def compare(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Comparison:
+    r"""Compare what two representation spaces tell about the same points.
+
+    With :math:`B^U` and :math:`B^V` the overlaps, whose product belongs to the joint
+    space, and U' a second draw from the posteriors of U,
+
+    .. math::
+        I(U;V) &= I(X;U) + I(X;V) - I(X;U,V), \\
+        \mathrm{NMI} &= \frac{I(U;V)}{\sqrt{I(U;U') I(V;V')}}, \qquad
+        \mathrm{VI} = I(U;U') + I(V;V') - 2 I(U;V) .
+
+    For hard clusterings both are exactly the usual ones. The differences are evaluated
+    in a centred form that keeps the digits of weak spaces. Of overlaps, VI is never
+    negative, but not a metric for soft spaces; NMI may exceed 1 or lie slightly below
+    0. The joint information must stay well below :math:`\log n`, else unrelated spaces
+    look alike: see ``adjust_for_chance``.
+
+    Differentiable in both arguments. Costs :math:`O(n^2)`.
+
+    Args:
+        overlaps_u: Overlaps in the first space, 1 on the diagonal. Shape ``(n, n)``.
+        overlaps_v: Overlaps in the second, of the same points in the same order. Shape
+            ``(n, n)``.
+
+    Returns:
+        Both informations, I(U;V) and VI in nats; NMI, which is 0 where a space carries
+        nothing.
+
+    Raises:
+        TypeError: If an argument is complex or not an array.
+        ValueError: If the arguments are not square, empty, or differ in shape.
+
+    References:
+        Murphy et al., `Comparing the information content of probabilistic
+        representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 3.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import fingerprint
+        >>> halves = fingerprint.label_overlaps(jnp.array([0, 0, 1, 1]))
+        >>> points = fingerprint.label_overlaps(jnp.arange(4))
+        >>> result = fingerprint.compare(halves, points)
+        >>> print(result.nmi, result.vi)  # sqrt(1/2), log(2)
+        0.7071 0.6931
+    """
+    overlaps_u, overlaps_v = checks.as_floats(
+        "(n, n)", overlaps_u=overlaps_u, overlaps_v=overlaps_v
+    )
+    u, v = (clusterings.rows_of_overlaps(b) for b in (overlaps_u, overlaps_v))
+    mutual, own_u, own_v = (
+        jnp.mean(clusterings.shared(*pair)) for pair in ((u, v), (u, u), (v, v))
+    )
+    return Comparison(
+        information_u=-jnp.mean(u.log_mean),
+        information_v=-jnp.mean(v.log_mean),
+        mutual_information=mutual,
+        nmi=clusterings.normalized(mutual, own_u, own_v),
+        vi=clusterings.variation(mutual, own_u, own_v),
+    )
+
+
+@compiled.jit
+def pairwise(overlaps: ArrayLike) -> PairwiseComparison:
+    r"""Compare all pairs of representation spaces.
+
+    The values of ``compare`` for every pair, from one matrix product a point: with
+    :math:`c^U_i` the centred row i of :math:`1 - B^U` and :math:`m^U_i` the mean of
+    that of :math:`B^U`,
+
+    .. math::
+        I(U;V) = \frac1n \sum_i \log\left(1
+        + \frac{\langle c^U_i, c^V_i \rangle}{n\, m^U_i m^V_i}\right) .
+
+    Differentiable. Costs :math:`O(m^2 n^2)` flops in matrix products, :math:`O(m^2 n)`
+    logarithms, and a copy of ``overlaps`` in memory; for one-dimensional Gaussians,
+    ``gaussian_pairwise`` never holds them.
+
+    Args:
+        overlaps: Overlaps in each space, of the same points in the same order, 1 on the
+            diagonal. Shape ``(m, n, n)``.
+
+    Returns:
+        Information of each space, and I(U;V), NMI and VI of each pair, in nats; the
+        diagonal of I(U;V) is I(U;U').
+
+    Raises:
+        TypeError: If ``overlaps`` is complex or not an array.
+        ValueError: If ``overlaps`` is not a stack of square matrices, or empty.
+
+    References:
+        Murphy et al., `Comparing the information content of probabilistic
+        representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 3.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import fingerprint
+        >>> labels = jnp.array([[0, 0, 1, 1], [0, 1, 0, 1], [5, 5, 4, 4]])
+        >>> overlaps = jnp.stack([fingerprint.label_overlaps(one) for one in labels])
+        >>> print(fingerprint.pairwise(overlaps).nmi)
+        [[1. 0. 1.]
+         [0. 1. 0.]
+         [1. 0. 1.]]
+    """
+    overlaps = checks.as_float("overlaps", overlaps, "(m, n, n)")
+    m, n, _ = overlaps.shape
+
+    def block(rows: jax.Array, weights: jax.Array) -> tuple[Sums, None]:
+        u = clusterings.rows_of_overlaps(rows)
+        return sums_of_rows(u, weights), None
+
+    size = blocks.default_size(m * n, overlaps.dtype.itemsize)
+    rows = jnp.swapaxes(overlaps, 0, 1)
+    (log_mean, terms), _ = blocks.over_rows(block, rows, block_size=size)
+    return pairwise_of(-log_mean / n, terms / n)
+
+
+@compiled.jit
+def cross_pairwise(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> CrossComparison:
+    r"""Compare each of some representation spaces with each of others.
+
+    The values of ``compare``, from one matrix product a point: with
+    :math:`c^U_i` the centred row i of :math:`1 - B^U` and :math:`m^U_i` the mean of
+    that of :math:`B^U`,
+
+    .. math::
+        I(U;V) = \frac1n \sum_i \log\left(1
+        + \frac{\langle c^U_i, c^V_i \rangle}{n\, m^U_i m^V_i}\right) .
+
+    Differentiable in both arguments. Costs :math:`O(m l n^2)` flops in matrix products
+    and a copy of the overlaps in memory.
+
+    Args:
+        overlaps_u: Overlaps in the first spaces, 1 on the diagonal. Shape
+            ``(m, n, n)``.
+        overlaps_v: Overlaps in the second spaces, of the same points in the same order.
+            Shape ``(l, n, n)``.
+
+    Returns:
+        Information of each space, and I(U;V), NMI and VI of each pair, in nats.
+
+    Raises:
+        TypeError: If an argument is complex or not an array.
+        ValueError: If the arguments are not stacks of square matrices of one size, or
+            empty.
+
+    References:
+        Murphy et al., `Comparing the information content of probabilistic
+        representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 3.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import fingerprint
+        >>> labels = jnp.array([[0, 0, 1, 1], [0, 1, 0, 1], [5, 5, 4, 4]])
+        >>> overlaps = jnp.stack([fingerprint.label_overlaps(one) for one in labels])
+        >>> print(fingerprint.cross_pairwise(overlaps[:1], overlaps[1:]).nmi)
+        [[0. 1.]]
+    """
+    overlaps_u = checks.as_float("overlaps_u", overlaps_u, "(m, n, n)")
+    m, n, _ = overlaps_u.shape
+    overlaps_v = checks.as_float("overlaps_v", overlaps_v, "(l, n, n)", n=n)
+    overlaps_u, overlaps_v = checks.promote(overlaps_u, overlaps_v)
+
+    def block(
+        rows: tuple[jax.Array, jax.Array], weights: jax.Array
+    ) -> tuple[CrossSums, None]:
+        u, v = (clusterings.rows_of_overlaps(b) for b in rows)
+        return cross_sums_of_rows(u, v, weights), None
+
+    largest = max(m, overlaps_v.shape[0])
+    size = blocks.default_size(largest * n, overlaps_u.dtype.itemsize)
+    rows = (jnp.swapaxes(overlaps_u, 0, 1), jnp.swapaxes(overlaps_v, 0, 1))
+    sums, _ = blocks.over_rows(block, rows, block_size=size)
+    return cross_of_sums(sums, n)
+
+
+# Sums over points of log m_i, and of the terms of I(U;V) of all pairs.
+Sums = tuple[jax.Array, jax.Array]
+# The same for two groups: log m_i, terms of I(U;U'), for each; terms of I(U;V).
+CrossSums = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
+
+
+def sums_of_rows(u: clusterings.Rows, weights: jax.Array) -> Sums:
+    """Contribution of a block of points to the comparison of all pairs."""
+    terms = clusterings.shared_by_all_pairs(u, u)
+    return weights @ u.log_mean, jnp.einsum("b,bml->ml", weights, terms)
+
+
+def pairwise_of(information: jax.Array, mutual: jax.Array) -> PairwiseComparison:
+    """Comparison of all pairs from I(X;U) and I(U;V)."""
+    # Products of matrices are symmetric only up to rounding.
+    mutual = (mutual + mutual.T) / 2
+    own = jnp.diagonal(mutual)
+    own_u, own_v = own[:, None], own[None, :]
+    return PairwiseComparison(
+        information=information,
+        mutual_information=mutual,
+        nmi=clusterings.normalized(mutual, own_u, own_v),
+        vi=clusterings.variation(mutual, own_u, own_v),
+    )
+
+
+def cross_sums_of_rows(
+    u: clusterings.Rows, v: clusterings.Rows, weights: jax.Array
+) -> CrossSums:
+    """Contribution of a block of points to the comparison of two groups."""
+    terms = clusterings.shared_by_all_pairs(u, v)
+    return (
+        weights @ u.log_mean,
+        weights @ clusterings.shared(u, u),
+        weights @ v.log_mean,
+        weights @ clusterings.shared(v, v),
+        jnp.einsum("b,bml->ml", weights, terms),
+    )
+
+
+def cross_of_sums(sums: CrossSums, n: int) -> CrossComparison:
+    """Comparison of two groups from the sums over all points."""
+    log_mean_u, own_u, log_mean_v, own_v, terms = sums
+    mutual, own_u, own_v = terms / n, own_u[:, None] / n, own_v[None, :] / n
+    return CrossComparison(
+        information_u=-log_mean_u / n,
+        information_v=-log_mean_v / n,
+        mutual_information=mutual,
+        nmi=clusterings.normalized(mutual, own_u, own_v),
+        vi=clusterings.variation(mutual, own_u, own_v),
+    )

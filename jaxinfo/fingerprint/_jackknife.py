@@ -1,0 +1,119 @@
+"""Uncertainty of a comparison from the choice of the fingerprint's points."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxinfo._numerics import checks, clusterings, compiled, resampling
+from jaxinfo.fingerprint import _compare
+from jaxinfo.fingerprint._types import Comparison, Jackknife
+
+
+@compiled.jit
+def jackknife(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Jackknife:
+    r"""Standard errors and bias of ``compare`` over the choice of points.
+
+    Each point k is left out in turn; with :math:`\theta_{(k)}` the values without it
+    and :math:`\bar\theta` their mean,
+
+    .. math::
+        \mathrm{se}^2 = \frac{n-1}{n} \sum_k (\theta_{(k)} - \bar\theta)^2, \qquad
+        \text{bias-corrected} = \theta + (n - 1) (\theta - \bar\theta) .
+
+    What leaving a point out changes follows from the sums of rows, so all n comparisons
+    cost as much as a few. A bootstrap is not offered: a point drawn twice looks like
+    two that are confused.
+
+    Differentiable in both arguments. Costs :math:`O(n^2)`.
+
+    Args:
+        overlaps_u: Overlaps in the first space, symmetric, 1 on the diagonal. Shape
+            ``(n, n)``.
+        overlaps_v: Overlaps in the second, of the same points in the same order. Shape
+            ``(n, n)``.
+
+    Returns:
+        One standard error of each value of ``compare``, and the values less their bias;
+        both in nats, but for NMI.
+
+    Raises:
+        TypeError: If an argument is complex or not an array.
+        ValueError: If the arguments are not square, differ in shape, or have fewer than
+            2 points.
+
+    References:
+        Efron, `Bootstrap methods: another look at the jackknife
+        <https://doi.org/10.1214/aos/1176344552>`_, 1979.
+
+    Example:
+        >>> import jax
+        >>> from jaxinfo import fingerprint
+        >>> u, v = jax.random.normal(jax.random.key(0), (2, 100, 1))
+        >>> b_u, b_v = (fingerprint.gaussian_overlaps(3 * x, 0 * x) for x in (u, u + v))
+        >>> nmi = fingerprint.compare(b_u, b_v).nmi
+        >>> error = fingerprint.jackknife(b_u, b_v).standard_error.nmi
+        >>> print(f"NMI {nmi:.2f} +- {error:.2f}")
+        NMI 0.37 +- 0.06
+    """
+    overlaps_u, overlaps_v = checks.as_floats(
+        "(n, n)", overlaps_u=overlaps_u, overlaps_v=overlaps_v
+    )
+    n = overlaps_u.shape[0]
+    if n < 2:
+        raise ValueError(
+            f"Expected `overlaps_u` to have at least 2 points, got {overlaps_u.shape}."
+        )
+    result = _compare.compare(overlaps_u, overlaps_v)
+    # Of one space with itself, compare gives the information that two draws share.
+    own_u, own_v = (
+        _compare.compare(overlaps, overlaps).mutual_information
+        for overlaps in (overlaps_u, overlaps_v)
+    )
+    u, v, both, twice_u, twice_v = (
+        _changes_of_information(overlaps)
+        for overlaps in (
+            overlaps_u,
+            overlaps_v,
+            overlaps_u * overlaps_v,
+            overlaps_u**2,
+            overlaps_v**2,
+        )
+    )
+    mutual = u + v - both
+    own_change_u, own_change_v = 2 * u - twice_u, 2 * v - twice_v
+    nmi = clusterings.normalized(
+        result.mutual_information + mutual, own_u + own_change_u, own_v + own_change_v
+    )
+    changes = Comparison(
+        information_u=u,
+        information_v=v,
+        mutual_information=mutual,
+        nmi=nmi - result.nmi,
+        vi=clusterings.variation(mutual, own_change_u, own_change_v),
+    )
+    return Jackknife(
+        # (n-1)/n sum (t - mean t)^2 is the square of n-1 standard errors of a mean.
+        standard_error=jax.tree.map(
+            lambda change: resampling.mean_and_standard_error(change)[1] * (n - 1),
+            changes,
+        ),
+        bias_corrected=jax.tree.map(
+            lambda value, change: value - (n - 1) * jnp.mean(change), result, changes
+        ),
+    )
+
+
+def _changes_of_information(overlaps: jax.Array) -> jax.Array:
+    """I(X;U) without each point, less that with all, ``(n,)``.
+
+    The changes, not the values, as these agree in most of their digits.
+    """
+    n = overlaps.shape[0]
+    sums = jnp.sum(overlaps, axis=1)
+    shares = jnp.where(jnp.eye(n, dtype=bool), 0, overlaps / sums[:, None])
+    of_others = jnp.sum(jnp.log1p(-shares), axis=0) / (n - 1)
+    log_means = jnp.log(sums / n)
+    of_own = (jnp.mean(log_means) - log_means) / (n - 1)
+    return -of_others - math.log(n / (n - 1)) - of_own

@@ -1,0 +1,132 @@
+"""Exact information of one-dimensional Gaussian channels, by quantisation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxinfo._numerics import checks, compiled, hellinger, logspace
+from jaxinfo.fingerprint import _compare
+from jaxinfo.fingerprint._types import PairwiseComparison
+
+# Quantiles of each posterior that the bins follow, and how far they cover its tails.
+_QUANTILES = 8
+_TAIL = 2.5
+
+
+@compiled.jit(static_argnames=("num_bins",))
+def channel_pairwise(
+    means: ArrayLike, log_variances: ArrayLike, *, num_bins: int = 64
+) -> PairwiseComparison:
+    r"""Compare all pairs of one-dimensional Gaussian channels exactly.
+
+    Each latent axis is cut into bins; with :math:`P^a_{ig}` the probability that
+    channel a of point i falls into bin g, its mean :math:`p^a` over points and
+    :math:`C^{ab} = \frac1n (P^a - p^a)^\top (P^b - p^b)`, the joint table of channels a
+    and b is :math:`p^a p^b + C^{ab}`, and information is that of the tables:
+
+    .. math::
+        I(U_a;U_b) = \sum_{gh} p^a_g p^b_h \left[(1 + x) \log(1 + x) - x\right],
+        \qquad x = C^{ab}_{gh} / (p^a_g p^b_h) .
+
+    Every choice of bins gives a lower bound of the true information, tight for many
+    bins, without sampling; 64 are right to about 0.004 nats for channels of one nat.
+    ``num_bins`` should be at least 4 exp(largest information). The bound by overlaps
+    that ``gaussian_pairwise`` uses is low by up to 0.19 nats. VI of exact information
+    can be negative (down to -0.1 nats), and NMI exceed 1.
+
+    Differentiable in both arguments. Costs :math:`2 (m G)^2 n` flops in matrix
+    products for G bins, and :math:`O(m n G + m G^2)` memory; reverse mode
+    holds :math:`O(m^2 G^2)`.
+
+    Args:
+        means: Means of the posteriors of each channel. Shape ``(m, n)``.
+        log_variances: Logarithms of their variances. Shape ``(m, n)``.
+        num_bins: Number of bins G, at least 2. Static.
+
+    Returns:
+        Information of each channel, at most ``log(num_bins)``, and I(U;V), NMI and VI
+        of each pair, in nats; the diagonal of I(U;V) is I(U;U').
+
+    Raises:
+        TypeError: If an argument is complex or not an array, or ``num_bins`` not an
+            int.
+        ValueError: If the arguments are not two-dimensional, empty, or differ in shape,
+            or ``num_bins`` is below 2.
+
+    References:
+        The quantities of Murphy et al., `Comparing the information content of
+        probabilistic representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025,
+        section 3; the estimate by quantisation is new here.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import fingerprint
+        >>> means = jnp.array([[-9.0, -9.0, 9.0, 9.0]])
+        >>> print(fingerprint.channel_pairwise(means, 0 * means).information)  # log(2)
+        [0.6931]
+    """
+    means, log_variances = checks.as_floats(
+        "(m, n)", means=means, log_variances=log_variances
+    )
+    checks.at_least("num_bins", num_bins, 2)
+    n = means.shape[1]
+    means, scales = hellinger.standardised(means, log_variances, axis=1)
+    tables = jax.vmap(_bin_probabilities, in_axes=(0, 0, None))(means, scales, num_bins)
+    masses = jnp.mean(tables, axis=1)
+    centred = tables - masses[:, None]
+    information = jnp.sum(_terms(masses[:, None], centred), axis=(1, 2)) / n
+
+    # One channel against all at a time: the joint tables of all pairs would be larger
+    # than everything else.
+    @jax.checkpoint
+    def against_all(channel: tuple[jax.Array, jax.Array]) -> jax.Array:
+        mass, table = channel
+        covariance = jnp.einsum(
+            "ng,mnh->mgh", table, centred, precision=jax.lax.Precision.HIGHEST
+        )
+        expected = mass[None, :, None] * masses[:, None, :]
+        return jnp.sum(_terms(expected, covariance / n), axis=(1, 2))
+
+    mutual = jax.lax.map(against_all, (masses, centred))
+    return _compare.pairwise_of(information, mutual)
+
+
+def _terms(expected: jax.Array, excess: jax.Array) -> jax.Array:
+    """Contributions of cells of mass ``expected + excess``; empty ones have none."""
+    is_empty = expected == 0
+    x = excess / jnp.where(is_empty, 1, expected)
+    # Rounding may take a little more from a cell than it has.
+    return expected * logspace.excess(jnp.maximum(x, -1))
+
+
+def _bin_probabilities(means: jax.Array, scales: jax.Array, num_bins: int) -> jax.Array:
+    """Probability of each bin for each point of one channel, ``(n, num_bins)``."""
+    edges = _edges(means, scales, num_bins)
+    z = (edges[None, :] - means[:, None]) / scales[:, None]
+    # The smaller tail on each side of the median keeps the digits of both.
+    lower = jax.scipy.special.ndtr(jnp.minimum(z, 0))
+    upper = jax.scipy.special.ndtr(-jnp.maximum(z, 0))
+    lower = _with_ends(lower, 0, 0.5)
+    upper = _with_ends(upper, 0.5, 0)
+    return jnp.diff(lower, axis=1) - jnp.diff(upper, axis=1)
+
+
+def _with_ends(x: jax.Array, first: float, last: float) -> jax.Array:
+    return jnp.pad(x, ((0, 0), (1, 1)), constant_values=((0, 0), (first, last)))
+
+
+def _edges(means: jax.Array, scales: jax.Array, num_bins: int) -> jax.Array:
+    """Inner edges: half the bins follow the mass, half cover the range."""
+    levels = (jnp.arange(_QUANTILES, dtype=means.dtype) + 0.5) / _QUANTILES
+    quantiles = jax.scipy.special.ndtri(levels)
+    mass = (means[:, None] + scales[:, None] * quantiles[None, :]).ravel()
+    low = jnp.min(means - _TAIL * scales)
+    high = jnp.max(means + _TAIL * scales)
+    cover = low + (high - low) * jnp.linspace(0, 1, mass.size, dtype=means.dtype)
+    both = jnp.sort(jnp.concatenate([mass, cover]))
+    # Fixed by the sizes alone, so in double precision.
+    position = np.arange(1, num_bins) * ((both.size - 1) / num_bins)
+    left = position.astype(int)
+    share = jnp.asarray(position - left, means.dtype)
+    return both[left] * (1 - share) + both[left + 1] * share

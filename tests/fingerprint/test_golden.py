@@ -1,0 +1,284 @@
+"""Numbers of the paper's reference code and of independent transcriptions.
+
+``tests/references/fingerprint`` holds seeded synthetic posteriors and what the
+authors' code (run with TensorFlow), scikit-learn, plain NumPy and numerical integration
+make of them, in nats and float64.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxinfo import fingerprint
+from tests.helpers import assert_close, load
+
+
+def tolerance(dtype, f64, f32):
+    return f64 if dtype == jnp.float64 else f32
+
+
+def cast(reference, dtype, *names):
+    return [jnp.asarray(reference[name], dtype) for name in names]
+
+
+@pytest.mark.parametrize("dim", ["d1", "d3"])
+class TestPosteriors:
+    """Ten spaces of the reference code's pair loop, three labellings."""
+
+    @pytest.fixture
+    def reference(self, dim):
+        everything = load("fingerprint", "posteriors")
+        return {
+            name.removeprefix(f"{dim}_"): value
+            for name, value in everything.items()
+            if name.startswith(dim)
+        }
+
+    @pytest.fixture
+    def overlaps(self, reference, dtype):
+        posteriors = cast(reference, dtype, "means", "log_variances")
+        return jax.vmap(fingerprint.gaussian_overlaps)(*posteriors)
+
+    @pytest.fixture
+    def label_overlaps(self, reference, dtype):
+        labels = jnp.asarray(reference["labels"])
+        return jax.vmap(fingerprint.label_overlaps)(labels).astype(dtype)
+
+    def test_overlaps(self, reference, overlaps, dtype):
+        actual = overlaps[jnp.array([0, 1, 8])]
+        expected = np.exp(-reference["distances"])
+        assert_close(actual, expected, tolerance=tolerance(dtype, 1e-12, 2e-6))
+
+    def check(self, reference, result, dtype):
+        loose, tight = tolerance(dtype, 1e-12, 2e-5), tolerance(dtype, 1e-12, 5e-6)
+        mutual = reference["mutual_information"]
+        assert_close(result.information, reference["information"], tolerance=loose)
+        assert_close(result.mutual_information, mutual, tolerance=loose)
+        assert_close(result.vi, reference["vi"], tolerance=loose)
+        # The reference has lost its digits for the space that carries next to nothing.
+        keep = np.delete(np.arange(10), 5)
+        block = np.ix_(keep, keep)
+        assert_close(result.nmi[block], reference["nmi"][block], tolerance=tight)
+
+    def test_pairwise(self, reference, overlaps, dtype):
+        self.check(reference, fingerprint.pairwise(overlaps), dtype)
+
+    def test_compare(self, reference, overlaps, dtype):
+        for_all = jax.vmap(fingerprint.compare, in_axes=(None, 0))
+        for_all = jax.vmap(for_all, in_axes=(0, None))
+        result = for_all(overlaps, overlaps)
+        result = fingerprint.PairwiseComparison(
+            information=result.information_u[:, 0],
+            mutual_information=result.mutual_information,
+            nmi=result.nmi,
+            vi=result.vi,
+        )
+        self.check(reference, result, dtype)
+
+    def test_gaussian_pairwise(self, reference, dim, dtype):
+        if dim == "d1":
+            means, log_variances = cast(reference, dtype, "means", "log_variances")
+            result = fingerprint.gaussian_pairwise(means[..., 0], log_variances[..., 0])
+            self.check(reference, result, dtype)
+
+    def test_labels(self, reference, overlaps, label_overlaps, dim, dtype):
+        results = [fingerprint.cross_pairwise(overlaps, label_overlaps)]
+        if dim == "d1":
+            means, log_variances = cast(reference, dtype, "means", "log_variances")
+            labels = jnp.asarray(reference["labels"])
+            results.append(
+                fingerprint.gaussian_label_pairwise(
+                    means[..., 0], log_variances[..., 0], labels
+                )
+            )
+        for result in results:
+            # The reference writes an overlap of zero as 1e-10.
+            loose, tight = tolerance(dtype, 2e-9, 2e-5), tolerance(dtype, 2e-9, 5e-6)
+            keep = np.delete(np.arange(10), 5)
+            information = reference["label_information"]
+            assert_close(result.information_v, information, tolerance=loose)
+            assert_close(result.vi, reference["label_vi"], tolerance=loose)
+            expected = reference["label_nmi"][keep]
+            assert_close(result.nmi[keep], expected, tolerance=tight)
+
+    def test_labels_against_labels(self, reference, label_overlaps, dtype):
+        actual = fingerprint.pairwise(label_overlaps).nmi
+        expected = reference["label_label_nmi"]
+        assert_close(actual, expected, tolerance=tolerance(dtype, 2e-9, 5e-6))
+
+
+def test_nine_spaces(dtype):
+    reference = load("fingerprint", "nine_spaces")
+    overlaps = jnp.stack(
+        [
+            fingerprint.gaussian_overlaps(
+                *cast(reference, dtype, f"means_{i}", f"log_variances_{i}")
+            )
+            for i in range(9)
+        ]
+    )
+    result = fingerprint.pairwise(overlaps)
+    for name in ("information", "mutual_information", "nmi", "vi"):
+        bound = tolerance(dtype, 1e-10, 2e-5)
+        assert_close(getattr(result, name), reference[name], tolerance=bound)
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        "gaussian",
+        "gaussian_kl",
+        "full_gaussian",
+        "von_mises",
+        "categorical",
+        "bernoulli",
+    ],
+)
+def test_families(dtype, family):
+    reference = load("fingerprint", "families")
+    names = {
+        "gaussian": ("gaussian_means", "gaussian_log_variances"),
+        "gaussian_kl": ("gaussian_means", "gaussian_log_variances"),
+        "full_gaussian": ("full_gaussian_means", "full_gaussian_scale_trils"),
+        "von_mises": ("von_mises_means", "von_mises_concentrations"),
+        "categorical": ("categorical_logits",),
+        "bernoulli": ("bernoulli_logits",),
+    }[family]
+    actual = getattr(fingerprint, f"{family}_overlaps")(*cast(reference, dtype, *names))
+    expected = reference[f"{family}_overlaps"]
+    assert_close(actual, expected, tolerance=tolerance(dtype, 1e-12, 2e-6))
+
+
+def test_weak_channels(dtype):
+    reference = load("fingerprint", "weak_channels")
+    means, log_variances = cast(reference, dtype, "means", "log_variances")
+    result = fingerprint.gaussian_pairwise(means, log_variances)
+    rtol = tolerance(dtype, 1e-9, 1e-4)
+    for name in ("information", "mutual_information"):
+        np.testing.assert_allclose(getattr(result, name), reference[name], rtol=rtol)
+    np.testing.assert_allclose(
+        result.nmi, reference["nmi"], atol=tolerance(dtype, 1e-9, 1e-5)
+    )
+
+
+def test_weak_channels_through_overlaps_in_single_precision():
+    reference = load("fingerprint", "weak_channels")
+    means, log_variances = cast(reference, jnp.float32, "means", "log_variances")
+    overlaps = jax.vmap(fingerprint.gaussian_overlaps)(
+        means[..., None], log_variances[..., None]
+    )
+    gap = np.abs(fingerprint.pairwise(overlaps).nmi - reference["nmi"])
+    assert gap[0, 1] < 1e-5
+    assert gap[2, 3] < 1e-3
+
+
+@pytest.mark.parametrize("t", range(4))
+def test_labels_match_scikit_learn(dtype, t):
+    reference = load("fingerprint", "labels")
+    u, v = (
+        fingerprint.label_overlaps(reference[f"labels_{x}_{t}"]).astype(dtype)
+        for x in "uv"
+    )
+    result = fingerprint.compare(u, v)
+    for name in result._fields:
+        bound = tolerance(dtype, 1e-12, 5e-5)
+        assert_close(getattr(result, name), reference[f"{name}_{t}"], tolerance=bound)
+    chance = fingerprint.adjust_for_chance(u, v).expected_mutual_information
+    assert abs(chance - reference[f"expected_mutual_information_{t}"]) < 0.02
+
+
+@pytest.mark.parametrize("n", [100, 300, 1000])
+def test_bounds(dtype, n):
+    reference = load("fingerprint", "bounds")
+    columns = list(reference["columns"])
+    (means,) = cast(reference, dtype, f"means_{n}")
+    for row, sigma in enumerate(reference["sigmas"]):
+        log_variances = jnp.full_like(means, 2 * np.log(sigma))
+        posterior = means[:, None], log_variances[:, None]
+        bounds = fingerprint.gaussian_information_bounds(*posterior)
+        large = fingerprint.information(
+            fingerprint.gaussian_overlaps(*posterior), dataset_size=100_000
+        )
+        bound = tolerance(dtype, 1e-12, 2e-6)
+        actual = jnp.stack([*bounds, large])
+        assert_close(actual, reference[f"values_{n}"][row], tolerance=bound)
+    assert len(columns) == 4
+
+
+def test_uncertainty(dtype):
+    reference = load("fingerprint", "uncertainty")
+    means, log_variances = cast(reference, dtype, "means", "log_variances")
+    overlaps = jax.vmap(fingerprint.gaussian_overlaps)(
+        means[..., None], log_variances[..., None]
+    )
+    for k, (u, v) in enumerate(reference["pairs"]):
+        value, error, corrected = reference["jackknife"][k]
+        actual = fingerprint.jackknife(overlaps[u], overlaps[v])
+        result = fingerprint.compare(overlaps[u], overlaps[v])
+        assert_close(jnp.stack(result), value, tolerance=tolerance(dtype, 1e-9, 2e-5))
+        bounds = tolerance(dtype, 1e-9, 1e-4), tolerance(dtype, 1e-9, 1e-3)
+        assert_close(jnp.stack(actual.standard_error), error, tolerance=bounds[0])
+        assert_close(jnp.stack(actual.bias_corrected), corrected, tolerance=bounds[1])
+
+        chance = fingerprint.adjust_for_chance(overlaps[u], overlaps[v])
+        expected = reference["chance"][k]
+        bound = tolerance(dtype, 1e-10, 2e-5)
+        assert_close(jnp.stack(chance), expected[2:], tolerance=bound)
+        assert abs(chance.expected_mutual_information - expected[0]) < 0.003
+        all_pairs = fingerprint.gaussian_pairwise_chance(means, log_variances)
+        actual = jnp.stack([x[u, v] for x in all_pairs])
+        assert_close(actual, expected[2:], tolerance=bound)
+
+
+@pytest.mark.parametrize(
+    ("num_bins", "largest_gap", "nmi_gap"),
+    [(64, 0.005, 0.001), (128, 0.0015, 0.0003), (256, 0.0004, 0.0001)],
+)
+def test_channels_against_many_bins(dtype, num_bins, largest_gap, nmi_gap):
+    reference = load("fingerprint", "channels")
+    means, log_variances = cast(reference, dtype, "means", "log_variances")
+    result = fingerprint.channel_pairwise(means, log_variances, num_bins=num_bins)
+    for name in ("information", "mutual_information"):
+        gap = reference[f"{name}_1024"] - np.asarray(getattr(result, name))
+        assert gap.max() < largest_gap
+        assert gap.min() > -1e-4
+    assert_close(result.nmi, reference["nmi"], tolerance=nmi_gap)
+
+
+def test_channels_by_overlaps(dtype):
+    reference = load("fingerprint", "channels")
+    result = fingerprint.gaussian_pairwise(
+        *cast(reference, dtype, "means", "log_variances")
+    )
+    bound = tolerance(dtype, 1e-10, 2e-5)
+    for name in ("information", "nmi", "vi"):
+        expected = reference[f"bhattacharyya_{name}"]
+        assert_close(getattr(result, name), expected, tolerance=bound)
+
+
+def test_monte_carlo_of_large_spaces(key):
+    reference = load("fingerprint", "monte_carlo")
+    means, log_variances = cast(reference, jnp.float32, "means", "log_variances")
+    overlaps = jax.vmap(fingerprint.gaussian_overlaps)(means, log_variances)
+    result = fingerprint.pairwise(overlaps)
+    for name in ("information", "nmi", "vi"):
+        expected = reference[f"bhattacharyya_{name}"]
+        assert_close(getattr(result, name), expected, tolerance=2e-5)
+    for k, (u, v) in enumerate(reference["pairs"]):
+        value, error = fingerprint.monte_carlo_compare(
+            key,
+            means[u],
+            log_variances[u],
+            means[v],
+            log_variances[v],
+            num_samples=20_000,
+        )
+        for name, expected in (
+            ("information_u", reference["information"][u]),
+            ("information_v", reference["information"][v]),
+            ("nmi", reference["nmi"][k]),
+            ("vi", reference["vi"][k]),
+        ):
+            joint = np.hypot(getattr(error, name), expected[1])
+            assert abs(getattr(value, name) - expected[0]) < 4.5 * joint
