@@ -46,8 +46,3 @@ def fold(
     for k in range(1, dim):
         total = combine(total, one(jax.tree.map(lambda x, k=k: x[k], entries)))
     return total
-
-
-def num_held(dim: int) -> int:
-    """About how many matrices reverse mode holds at once, for the size of blocks."""
-    return max(dim // _UNROLL_UP_TO, 1)

@@ -81,7 +81,7 @@ def overlaps_of_products(
         return None, whole(over_dimensions(fn, rows, parameters))
 
     n, d = parameters[0].shape
-    size = blocks.default_size(n * dimensions.num_held(d), parameters[0].dtype.itemsize)
+    size = blocks.default_size(n * d, parameters[0].dtype.itemsize)
     return blocks.over_rows(block, parameters, block_size=size)[1]
 
 

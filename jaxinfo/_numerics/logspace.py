@@ -69,13 +69,13 @@ def relative_entropy(p: jax.Array, q: jax.Array, log_q: jax.Array) -> jax.Array:
     )
 
 
-def logsumexp(x: jax.Array, axis: int) -> jax.Array:
-    """Logarithm of a sum of exponentials along one axis.
+def log_mean_exp(x: jax.Array, axis: int) -> jax.Array:
+    """Logarithm of a mean of exponentials along one axis.
 
-    Unlike ``jax.nn.logsumexp``, its gradient is finite (zero) where every term is
-    ``-inf``.
+    Exactly the common value where all are equal. Its gradient is finite (zero) where
+    every term is ``-inf``, unlike that of ``jax.nn.logsumexp``.
     """
     largest = jax.lax.stop_gradient(jnp.max(x, axis=axis, keepdims=True))
     largest = jnp.where(jnp.isneginf(largest), 0, largest)
-    total = jnp.sum(jnp.exp(x - largest), axis=axis)
-    return log(total) + jnp.squeeze(largest, axis)
+    mean = jnp.mean(jnp.exp(x - largest), axis=axis)
+    return log(mean) + jnp.squeeze(largest, axis)

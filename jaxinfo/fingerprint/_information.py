@@ -11,7 +11,6 @@ from jaxinfo._numerics import (
     checks,
     clusterings,
     compiled,
-    dimensions,
     hellinger,
 )
 from jaxinfo.fingerprint import _gaussians
@@ -136,8 +135,8 @@ def gaussian_information_bounds(
         lower, upper = (jnp.sum(weights * log_mean) for log_mean in log_means)
         return (lower, upper), None
 
-    n, d = means.shape
-    size = blocks.default_size(n * dimensions.num_held(d), means.dtype.itemsize)
+    n = means.shape[0]
+    size = blocks.default_size(means.size, means.dtype.itemsize)
     (lower, upper), _ = blocks.over_rows(block, parameters, block_size=size)
     lower, upper = -lower / n, -upper / n
     return InformationBounds(

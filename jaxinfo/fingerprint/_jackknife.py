@@ -1,7 +1,5 @@
 """Uncertainty of a comparison from the choice of the fingerprint's points."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -111,9 +109,9 @@ def _changes_of_information(overlaps: jax.Array) -> jax.Array:
     The changes, not the values, as these agree in most of their digits.
     """
     n = overlaps.shape[0]
-    sums = jnp.sum(overlaps, axis=1)
-    shares = jnp.where(jnp.eye(n, dtype=bool), 0, overlaps / sums[:, None])
-    of_others = jnp.sum(jnp.log1p(-shares), axis=0) / (n - 1)
-    log_means = jnp.log(sums / n)
-    of_own = (jnp.mean(log_means) - log_means) / (n - 1)
-    return -of_others - math.log(n / (n - 1)) - of_own
+    rows = clusterings.rows_of_overlaps(overlaps)
+    # log((S_i - B_ik) / (n-1)) - log(S_i / n), with S_i = n m_i, in centred form.
+    relative = jnp.log1p(rows.centred / rows.mean[:, None] / (n - 1))
+    of_others = jnp.sum(jnp.where(jnp.eye(n, dtype=bool), 0, relative), axis=0)
+    of_own = jnp.mean(rows.log_mean) - rows.log_mean
+    return -(of_others + of_own) / (n - 1)

@@ -60,7 +60,8 @@ def monte_carlo_compare(
 
     Returns:
         Both informations, I(U;V) and VI in nats, and NMI, which is 0 where a space
-        carries nothing; and one standard error of each.
+        carries nothing and NaN where too few samples leave I(U;U') negative; and one
+        standard error of each.
 
     Raises:
         TypeError: If ``key`` is not a typed key, an argument is complex or not an
@@ -130,22 +131,17 @@ def _terms(
 ) -> jax.Array:
     """Terms of I(X;U), I(X;V), I(U;V), I(U;U'), I(V;V') of each sample, ``(b, 5)``."""
     (u, u2), (v, v2) = (
-        [_log_densities(index, noise[:, copy], *space) for copy in (0, 1)]
+        [_log_ratios(index, noise[:, copy], *space) for copy in (0, 1)]
         for noise, space in zip(noises, spaces, strict=True)
     )
-
-    def own(log_densities: jax.Array) -> jax.Array:
-        return jnp.take_along_axis(log_densities, index[:, None], axis=1)[:, 0]
-
-    log_n = jnp.log(jnp.asarray(u.shape[1], u.dtype))
-    mean_u, mean_u2, mean_v, mean_v2 = (_log_sum(x) - log_n for x in (u, u2, v, v2))
-    both, both2, twice_u, twice_v = (
-        _log_sum(x) - log_n for x in (u + v, u2 + v2, u + u2, v + v2)
+    mean_u, mean_u2, mean_v, mean_v2, both, both2, twice_u, twice_v = (
+        logspace.log_mean_exp(x, axis=1)
+        for x in (u, u2, v, v2, u + v, u2 + v2, u + u2, v + v2)
     )
     return jnp.stack(
         [
-            (own(u) - mean_u + own(u2) - mean_u2) / 2,
-            (own(v) - mean_v + own(v2) - mean_v2) / 2,
+            -(mean_u + mean_u2) / 2,
+            -(mean_v + mean_v2) / 2,
             (both - mean_u - mean_v + both2 - mean_u2 - mean_v2) / 2,
             twice_u - mean_u - mean_u2,
             twice_v - mean_v - mean_v2,
@@ -154,28 +150,29 @@ def _terms(
     )
 
 
-def _log_densities(
+def _log_ratios(
     index: jax.Array, noise: jax.Array, means: jax.Array, scales: jax.Array
 ) -> jax.Array:
-    """Log densities of all posteriors at the drawn vectors, ``(b, n)``.
+    """Log densities of all posteriors over that drawn from, ``(b, n)``.
 
-    A constant is left out, as it cancels.
+    Relative to the own posterior, so that what tells nothing is exactly zero.
     """
-    rows = (means[index], scales[index] * noise)
+    rows = (means[index], scales[index], noise)
 
     def one(
-        mean: jax.Array, step: jax.Array, mean_j: jax.Array, scale_j: jax.Array
+        mean: jax.Array,
+        scale: jax.Array,
+        noise: jax.Array,
+        mean_j: jax.Array,
+        scale_j: jax.Array,
     ) -> jax.Array:
-        # Adding the step to the difference of means, not to the mean, loses no digits
-        # of small deviations.
-        distance = (hellinger.bounded_difference(mean, mean_j) + step) / scale_j
-        return -(distance**2) / 2 - jnp.log(scale_j)
+        # With z = noise + shift the standardised draw as posterior j sees it, the
+        # squares differ by this product, without cancellation.
+        difference = hellinger.bounded_difference(mean, mean_j)
+        shift = (difference + (scale - scale_j) * noise) / scale_j
+        return jnp.log(scale / scale_j) - shift * (2 * noise + shift) / 2
 
     return dimensions.fold(one, jnp.add, rows, (means, scales))
-
-
-def _log_sum(x: jax.Array) -> jax.Array:
-    return logspace.logsumexp(x, axis=1)
 
 
 def _summary(terms: jax.Array) -> MonteCarloComparison:

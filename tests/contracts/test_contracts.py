@@ -90,7 +90,7 @@ def test_vmap_equals_a_loop(case):
 def test_results_have_the_dtype_of_the_data(case, dtype):
     result = case.fn(*draw(case, dtype), **case.kwargs)
     expected = dtype if case.keeps_dtype else jnp.asarray(1.0).dtype
-    assert {leaf.dtype for leaf in floating_leaves(result)} == {expected}
+    assert {leaf.dtype for leaf in floating_leaves(result)} <= {expected}
     helpers.assert_all_finite(result)
 
 
@@ -152,11 +152,7 @@ def test_gradient_is_finite(case, dtype):
     assert any(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(gradient))
 
 
-@pytest.mark.parametrize(
-    "case",
-    [case for case in CASES.values() if case.grad and case.is_smooth],
-    ids=[name for name, case in CASES.items() if case.grad and case.is_smooth],
-)
+@each_differentiable
 def test_gradient_equals_finite_differences(case, x64):
     scalar, args = scalar_of(case, draw(case, jnp.float64))
     check_grads(scalar, args, order=1, modes=("fwd", "rev"), atol=1e-5, rtol=1e-5)

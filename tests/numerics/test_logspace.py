@@ -61,18 +61,24 @@ def test_relative_entropy_matches_scipy(dtype):
     assert_close(terms, special.rel_entr(p, q))
 
 
-def test_logsumexp_matches_jax_and_survives_empty_rows(dtype):
+def test_log_mean_exp_matches_jax_and_survives_empty_rows(dtype):
     x = jnp.asarray([[0.0, 1.0], [-1e4, 1e4], [-jnp.inf, 2.0]], dtype)
-    assert_close(logspace.logsumexp(x, axis=1), jax.nn.logsumexp(x, axis=1))
+    expected = jax.nn.logsumexp(x, axis=1) - np.log(2)
+    assert_close(logspace.log_mean_exp(x, axis=1), expected)
     empty = jnp.full((2, 3), -jnp.inf, dtype)
     value, gradient = jax.value_and_grad(
-        lambda x: jnp.sum(jnp.exp(logspace.logsumexp(x, axis=1)))
+        lambda x: jnp.sum(jnp.exp(logspace.log_mean_exp(x, axis=1)))
     )(empty)
     assert value == 0
     assert_all_finite(gradient)
 
 
-def test_gradient_of_logsumexp_is_the_softmax(dtype):
+def test_log_mean_exp_of_equal_terms_is_exact(dtype):
+    x = jnp.full((1, 7), 0.3, dtype)
+    assert logspace.log_mean_exp(x, axis=1)[0] == x[0, 0]
+
+
+def test_gradient_of_log_mean_exp_is_the_softmax(dtype):
     x = jnp.asarray([3.0, -1.0, 0.5], dtype)
-    gradient = jax.grad(lambda x: logspace.logsumexp(x, axis=0))(x)
+    gradient = jax.grad(lambda x: logspace.log_mean_exp(x, axis=0))(x)
     assert_close(gradient, jax.nn.softmax(x))
