@@ -114,7 +114,10 @@ def structure(distances: ArrayLike, *, min_samples: int) -> Structure:
             f"Expected `distances` not to be negative, got {matrix.min()}; "
             "see channel_distances."
         )
-    optics = OPTICS(min_samples=min_samples, metric="precomputed").fit(matrix)
+    # Channels that coincide are reached at distance zero, by whose ratios
+    # scikit-learn divides.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        optics = OPTICS(min_samples=min_samples, metric="precomputed").fit(matrix)
     members = [
         np.flatnonzero(optics.labels_ == label)
         for label in range(optics.labels_.max() + 1)

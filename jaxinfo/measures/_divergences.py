@@ -1,5 +1,7 @@
 """Divergences of one discrete distribution from another."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -43,7 +45,7 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> jax.Array:
         0.5108
     """
     p, q = checks.as_floats("(k,)", p=p, q=q)
-    return _kl(p, q)
+    return jnp.sum(logspace.relative_entropy(p, q, logspace.log(q)))
 
 
 @compiled.jit
@@ -81,10 +83,7 @@ def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> jax.Array:
         0.6931
     """
     p, q = checks.as_floats("(k,)", p=p, q=q)
-    # The halves first: the sum of two huge entries would overflow.
-    middle = p / 2 + q / 2
-    return (_kl(p, middle) + _kl(q, middle)) / 2
-
-
-def _kl(p: jax.Array, q: jax.Array) -> jax.Array:
-    return jnp.sum(logspace.relative_entropy(p, q, logspace.log(q)))
+    # From the sum, as halves of the smallest numbers underflow.
+    middle, log_middle = (p + q) / 2, logspace.log(p + q) - math.log(2)
+    terms = [logspace.relative_entropy(x, middle, log_middle) for x in (p, q)]
+    return jnp.sum(terms[0] + terms[1]) / 2

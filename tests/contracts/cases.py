@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxinfo import fingerprint, fusion, measures
+from jaxinfo import fingerprint, fusion, measures, plotting
 
 
 class Case(NamedTuple):
@@ -274,7 +274,11 @@ CASES = {
 }
 
 # Host-side functions: held to their values and errors by their own tests.
-HOST_SIDE = {"fingerprint.gaussian_parameters", "fingerprint.structure"}
+HOST_SIDE = {
+    "fingerprint.gaussian_parameters",
+    "fingerprint.structure",
+    *(f"plotting.{name}" for name in plotting.__all__),
+}
 
 
 def cast(args, dtype):

@@ -170,10 +170,11 @@ def test_docstring_is_complete(name):
     ]
     order = ["Args", "Returns", "Raises", "References", "Example"]
     assert sections == sorted(sections, key=order.index)
-    # The formula may stand in the summary line.
-    assert ":math:" in doc or ".. math::" in doc or name in HOST_SIDE
-    assert "ifferentiable" in doc or name in HOST_SIDE
-    assert "Costs" in doc
+    if name not in HOST_SIDE:
+        # The formula may stand in the summary line.
+        assert ":math:" in doc or ".. math::" in doc
+        assert "ifferentiable" in doc
+        assert "Costs" in doc
     for parameter in inspect.signature(fn).parameters:
         assert re.search(rf"^    {parameter}: ", doc, re.M), parameter
     assert ">>> " in doc

@@ -56,6 +56,14 @@ def test_representatives_are_the_middle_of_their_cluster():
     assert list(found.representatives) == [2, 6]
 
 
+def test_channels_that_coincide_are_one_cluster():
+    x = np.repeat([0.0, 5.0], 4)
+    found = fingerprint.structure(np.abs(x[:, None] - x), min_samples=2)
+    assert len(set(found.labels[:4])) == 1
+    assert len(set(found.labels[4:])) == 1
+    assert found.labels[0] != found.labels[4]
+
+
 def test_distances_are_never_negative(dtype):
     comparison = fingerprint.PairwiseComparison(
         information=jnp.ones(2, dtype),

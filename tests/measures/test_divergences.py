@@ -75,3 +75,9 @@ def test_unequal_lengths_are_named():
 def test_mixed_precision_takes_the_wider(x64):
     p, q = jnp.ones(2, jnp.float32) / 2, jnp.ones(2, jnp.float64) / 2
     assert measures.kl_divergence(p, q).dtype == jnp.float64
+
+
+def test_the_smallest_probabilities_do_not_underflow(dtype):
+    smallest = 1.3 * float(jnp.finfo(dtype).tiny)
+    p, q = jnp.asarray([smallest, 1.0], dtype), jnp.asarray([0.0, 1.0], dtype)
+    assert abs(measures.jensen_shannon_divergence(p, q)) < 1e-30

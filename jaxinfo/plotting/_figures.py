@@ -1,8 +1,4 @@
-"""Figures of the results, with matplotlib (extra ``plot``).
-
-Every function takes results in nats and shows bits, draws into ``ax`` or a new figure,
-and returns the axes. Nothing is shown or saved.
-"""
+"""Axes, units and colours that all figures share."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +11,11 @@ from jaxinfo import measures
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__: list[str] = []
-
 # Okabe and Ito's colours, told apart by colour-blind readers too.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
-def _axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
+def axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
     """The given axes, or those of a new figure."""
     if ax is not None:
         return ax
@@ -31,9 +25,10 @@ def _axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
         raise ImportError(
             'jaxinfo.plotting needs matplotlib: pip install "jaxinfo[plot]".'
         ) from error
-    axes: Axes = pyplot.subplots(figsize=size, layout="constrained")[1]
-    return axes
+    new: Axes = pyplot.subplots(figsize=size, layout="constrained")[1]
+    return new
 
 
-def _bits(value: ArrayLike) -> npt.NDArray[Any]:
+def bits(value: ArrayLike) -> npt.NDArray[Any]:
+    """Nats to bits, as NumPy."""
     return np.asarray(measures.nats_to_bits(np.asarray(value)))

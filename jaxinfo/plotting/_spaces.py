@@ -1,0 +1,190 @@
+"""Figures of representation spaces, and of measures that compare them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxinfo.plotting import _figures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def posterior_ellipses(
+    means: ArrayLike, log_variances: ArrayLike, *, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw the Gaussian posteriors of a two-dimensional space.
+
+    Each posterior is an ellipse of one standard deviation about its mean, coloured by
+    the position of its point in the data. Latents have no unit, but one scale on both
+    axes.
+
+    Args:
+        means: Means of the posteriors. Shape ``(n, 2)``.
+        log_variances: Logarithms of their variances; ``-inf`` draws a line. Shape ``(n,
+            2)``.
+        ax: Axes to draw into; a new figure without.
+
+    Returns:
+        The axes; their collection is what a colour bar of the points takes.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+        ValueError: If the arguments do not have the documented shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxinfo import plotting
+        >>> means = np.array([[0.0, 0.0], [3.0, 1.0]])
+        >>> ax = plotting.posterior_ellipses(means, np.zeros((2, 2)))
+        >>> ax.get_xlabel()
+        'Latent 1'
+    """
+    means, log_variances = np.asarray(means), np.asarray(log_variances)
+    for name, array in (("means", means), ("log_variances", log_variances)):
+        if array.shape != (*means.shape[:1], 2):
+            raise ValueError(
+                f"Expected `{name}` to have shape (n, 2), got {array.shape}."
+            )
+    ax = _figures.axes(ax, (4.0, 4.0))
+    from matplotlib import collections
+
+    widths, heights = 2 * np.exp(log_variances.T / 2)
+    ellipses = collections.EllipseCollection(
+        widths,
+        heights,
+        np.zeros_like(widths),
+        units="xy",
+        offsets=means,
+        offset_transform=ax.transData,
+        array=np.arange(len(means)),
+        cmap="viridis",
+        facecolors="none",
+    )
+    ax.add_collection(ellipses)
+    # Limits that the collection does not set by itself, as its sizes are not data.
+    radii = np.stack([widths, heights], axis=1) / 2
+    ax.update_datalim(np.concatenate([means - radii, means + radii]))
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.autoscale_view()
+    ax.set_xlabel("Latent 1")
+    ax.set_ylabel("Latent 2")
+    return ax
+
+
+def rank_correlations(
+    correlations: ArrayLike, names: Sequence[str], *, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw how far several measures rank the same pairs alike.
+
+    Args:
+        correlations: Rank correlations of the measures, between -1 and 1; NaN is left
+            blank. Shape ``(k, k)``.
+        names: Names of the measures, with their estimators.
+        ax: Axes to draw into; a new figure without.
+
+    Returns:
+        The axes of the heat map, which has its numbers in the cells.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+        ValueError: If ``correlations`` is not a square matrix of as many rows as
+            ``names``.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxinfo import plotting
+        >>> table = np.array([[1.0, -0.9], [-0.9, 1.0]])
+        >>> ax = plotting.rank_correlations(table, ["NMI", "VI"])
+        >>> [text.get_text() for text in ax.texts]
+        ['1.00', '-0.90', '-0.90', '1.00']
+    """
+    correlations = np.asarray(correlations)
+    size = len(names)
+    if correlations.shape != (size, size):
+        raise ValueError(
+            f"Expected `correlations` to have shape {(size, size)}, one row for each "
+            f"of `names`, got {correlations.shape}."
+        )
+    ax = _figures.axes(ax, (2.5 + 0.6 * size, 1.5 + 0.6 * size))
+    image = ax.imshow(correlations, cmap="PuOr", vmin=-1, vmax=1)
+    for (row, column), value in np.ndenumerate(correlations):
+        if np.isfinite(value):
+            color = "white" if abs(value) > 0.7 else "black"
+            ax.text(column, row, f"{value:.2f}", color=color, ha="center", va="center")
+    ax.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(size), names)
+    ax.set_xlabel("Measure")
+    ax.set_ylabel("Measure")
+    ax.figure.colorbar(image, ax=ax, label="Spearman rank correlation over pairs")
+    return ax
+
+
+def channel_posteriors(
+    positions: ArrayLike,
+    means: ArrayLike,
+    log_variances: ArrayLike,
+    *,
+    names: Sequence[str] | None = None,
+    position_label: str = "Position along the curve",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw one-dimensional Gaussian posteriors of points that lie along a curve.
+
+    Each channel is a line through the means in a band of one standard deviation; a
+    steep flight across the range is where it cuts the curve. Latents have no unit.
+
+    Args:
+        positions: Where the points lie along the curve, increasing. Shape ``(n,)``.
+        means: Means of the posteriors of each channel. Shape ``(m, n)``.
+        log_variances: Logarithms of their variances. Shape ``(m, n)``.
+        names: Names of the channels; numbers without.
+        position_label: What the positions are, with their unit.
+        ax: Axes to draw into; a new figure without.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+        ValueError: If the arguments do not have the documented shape, or there are
+            not as many ``names`` as channels.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxinfo import plotting
+        >>> angles = np.linspace(0, 2 * np.pi, 50)
+        >>> means = np.stack([angles, np.cos(angles)])
+        >>> ax = plotting.channel_posteriors(angles, means, 0 * means - 4)
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['channel 1', 'channel 2']
+    """
+    positions, means = np.asarray(positions), np.asarray(means)
+    scales = np.exp(np.asarray(log_variances) / 2)
+    for name, shape in (("means", means.shape), ("log_variances", scales.shape)):
+        if shape != (*means.shape[:1], *positions.shape) or len(shape) != 2:
+            raise ValueError(
+                f"Expected `{name}` to have shape (m, n), one row a channel and n = "
+                f"{positions.size} as `positions` has, got {shape}."
+            )
+    if names is None:
+        names = [f"channel {k + 1}" for k in range(len(means))]
+    if len(names) != len(means):
+        raise ValueError(
+            f"Expected `names` to have {len(means)} entries, got {len(names)}."
+        )
+    ax = _figures.axes(ax, (5.0, 3.5))
+    for k, (name, mean, scale) in enumerate(zip(names, means, scales, strict=True)):
+        color = _figures.COLORS[k % len(_figures.COLORS)]
+        ax.plot(positions, mean, color=color, label=name)
+        ax.fill_between(
+            positions, mean - scale, mean + scale, color=color, alpha=0.25, linewidth=0
+        )
+    ax.set_xlabel(position_label)
+    ax.set_ylabel("Latent: posterior mean ± standard deviation")
+    # Room for the legend above lines that cross the whole range.
+    ax.margins(y=0.2)
+    ax.legend(loc="upper center", ncols=3, handlelength=1, columnspacing=1)
+    return ax
