@@ -10,6 +10,7 @@ which is ``I(X;U) + I(X;V) - I(X;U,V)`` without its cancellation.
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -68,6 +69,7 @@ def shared_by_all_pairs(rows_u: Rows, rows_v: Rows) -> jax.Array:
         precision=jax.lax.Precision.HIGHEST,
     )
     scale = rows_u.mean[:, :, None] * rows_v.mean[:, None, :]
+    chex.assert_equal_shape([covariance, scale])
     return jnp.log1p(covariance / rows_u.centred.shape[-1] / scale)
 
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -100,6 +101,7 @@ def loss_of_rows(
         precision=jax.lax.Precision.HIGHEST,
     )
     scale = rows.mean[None, :] * references.rows.mean.T
+    chex.assert_equal_shape([covariance, scale])
     mutual = jnp.mean(jnp.log1p(covariance / n / scale), axis=1)
     if objective == "mutual_information":
         return -jnp.mean(mutual)

@@ -145,8 +145,8 @@ def test_no_argument_is_changed(case):
 
 
 @each_differentiable
-def test_gradient_is_finite(case, dtype):
-    scalar, args = scalar_of(case, draw(case, dtype))
+def test_gradient_is_finite_in_single_precision(case):
+    scalar, args = scalar_of(case, draw(case, jnp.float32))
     gradient = jax.grad(scalar, argnums=tuple(range(len(args))))(*args)
     helpers.assert_all_finite(gradient)
     assert any(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(gradient))
