@@ -160,7 +160,7 @@ def channel_information(
     ax.set_xticks(ranks)
     ax.set_xlabel("Channel of a model, most informative first")
     ax.set_ylabel("Information I(X;U) by overlaps (bits)")
-    ax.legend(frameon=False)
+    ax.legend(loc="lower left", framealpha=1)
     return ax
 
 
