@@ -1,6 +1,7 @@
 """Stand-ins with the attributes that each library gives its distributions."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -184,3 +185,51 @@ def test_what_is_not_gaussian_is_refused(arrays, name):
 def test_bad_posteriors_are_named(posterior, error, message):
     with pytest.raises(error, match=message):
         fingerprint.gaussian_parameters(posterior)
+
+
+@pytest.mark.filterwarnings("default")
+def test_numpyro_distributions_are_read(arrays):
+    numpyro = pytest.importorskip("numpyro.distributions")
+    means, log_variances, trils = (jnp.asarray(x) for x in arrays)
+    normal = numpyro.Normal(means, jnp.exp(log_variances / 2))
+    covariances = trils @ trils.mT
+    for posterior in (normal, normal.to_event(1)):
+        result = fingerprint.gaussian_parameters(posterior)
+        assert_close(result.log_variances, log_variances)
+    for posterior in (
+        numpyro.MultivariateNormal(means, scale_tril=trils),
+        numpyro.MultivariateNormal(means, covariance_matrix=covariances),
+        numpyro.LowRankMultivariateNormal(
+            means, jnp.zeros((N, D, 1)), jnp.exp(log_variances)
+        ),
+    ):
+        result = fingerprint.gaussian_parameters(posterior)
+        assert isinstance(result, fingerprint.FullGaussian)
+        expected = np.asarray(posterior.covariance_matrix)
+        assert_close(result.scale_trils @ result.scale_trils.mT, expected, scale=10)
+    with pytest.raises(TypeError, match="Laplace"):
+        fingerprint.gaussian_parameters(numpyro.Laplace(means, 1.0))
+
+
+@pytest.mark.filterwarnings("default")
+def test_distrax_distributions_are_read(arrays):
+    distrax = pytest.importorskip("distrax")
+    means, log_variances, trils = (jnp.asarray(x) for x in arrays)
+    scales = jnp.exp(log_variances / 2)
+    for posterior in (
+        distrax.Normal(means, scales),
+        distrax.Independent(distrax.Normal(means, scales), 1),
+        distrax.MultivariateNormalDiag(means, scales),
+    ):
+        result = fingerprint.gaussian_parameters(posterior)
+        assert isinstance(result, fingerprint.DiagonalGaussian)
+        assert_close(result.log_variances, log_variances, scale=3)
+    for posterior in (
+        distrax.MultivariateNormalTri(means, trils),
+        distrax.MultivariateNormalFullCovariance(means, trils @ trils.mT),
+    ):
+        result = fingerprint.gaussian_parameters(posterior)
+        expected = trils @ trils.mT
+        assert_close(result.scale_trils @ result.scale_trils.mT, expected, scale=10)
+    with pytest.raises(TypeError, match="Laplace"):
+        fingerprint.gaussian_parameters(distrax.Laplace(means, scales))
