@@ -3,11 +3,13 @@
 Trains an ensemble of beta-VAEs in one vmapped program, then asks
 
 1. how much information each latent channel carries,
-2. which channels of different models carry the same (fragments, found by OPTICS),
+2. which channels of different models carry the same (fragments, found by OPTICS), and
+   what these tell about the digit,
 3. how consistent the full latent spaces of repeated runs are, for each beta and along
    training, by Monte Carlo with standard errors,
-4. what the fragments tell about the digit,
-5. what fusing weak learners, VAEs of a single latent, gains on held-out images.
+4. what fusing weak learners gains on held-out images. These are VAEs of a single
+   latent that see a part of the image; beside the fused encoder stand the untrained one
+   and the joint space of all learners.
 
 Prints a report in bits. With ``--output DIR`` also writes ``similarity.png``,
 ``information.png``, ``consistency.png``, ``fusion.png`` and ``ensemble.npz``, which
@@ -47,7 +49,7 @@ class Settings(NamedTuple):
     betas: tuple[float, ...]
     runs: int = 6
     weak: int = 12
-    checkpoints: tuple[int, ...] = (20, 40, 80, 160, 480, 1600)
+    checkpoints: tuple[int, ...] = (20, 60, 160, 480, 1600)
     num_points: int = 1000
     num_samples: int = 1000
     fusion_steps: int = 300
@@ -255,13 +257,13 @@ def compare_runs(key, means, log_variances, *, num_samples: int):
 
 
 class Consistency(NamedTuple):
-    """Mean NMI over the pairs of runs of one beta at one checkpoint."""
+    """The pairs of runs of one beta at one checkpoint."""
 
     information: float  # mean over runs, nats
-    nmi: float
-    error: float  # standard error of the mean, from the sampling
+    nmi: float  # mean over pairs, weighted by precision
+    error: float  # standard error of this mean, from the sampling
     spread: float  # standard deviation over pairs
-    vi: float  # mean over pairs, nats
+    vi: float  # mean over pairs, weighted by precision, nats
 
 
 def summarise(result: fingerprint.MonteCarloComparison) -> Consistency:
@@ -270,7 +272,8 @@ def summarise(result: fingerprint.MonteCarloComparison) -> Consistency:
     vi, _ = fingerprint.ensemble_mean(value.vi, error.vi)
     nmi, nmi_error = fingerprint.ensemble_mean(value.nmi, error.nmi)
     cell = Consistency(
-        information=float(jnp.mean(value.information_u)),
+        # Each run stands in equally many pairs, as first or as second.
+        information=float(jnp.mean(value.information_u + value.information_v) / 2),
         nmi=float(nmi),
         error=float(nmi_error),
         spread=float(jnp.std(value.nmi)),
@@ -282,16 +285,19 @@ def summarise(result: fingerprint.MonteCarloComparison) -> Consistency:
 
 
 class Fusion(NamedTuple):
-    """Weak learners, their fusion, and how both do on held-out points."""
+    """Weak learners, their fusion, and how both do on held-out points.
+
+    The arrays of spaces have one entry for each learner, then for the untrained
+    encoder, the fused one, and the joint space of all learners.
+    """
 
     losses: np.ndarray
     means: np.ndarray  # of the fused space, all points
     log_variances: np.ndarray
-    among: np.ndarray  # similarity exp(-VI) of each learner to the others, held out
-    similarity: np.ndarray  # of the fused space to each learner, held out
-    information: np.ndarray  # of each learner and, last, of the fused space, nats
-    digit_information: np.ndarray  # about the digit, likewise
-    accuracy: np.ndarray  # of the nearest neighbour's digit, likewise
+    similarity: np.ndarray  # exp(-VI) of each space to each learner, held out
+    information: np.ndarray  # nats
+    digit_information: np.ndarray  # about the digit, less what chance would give, nats
+    accuracy: np.ndarray  # share of points whose neighbour has their digit
 
 
 def fuse_weak(weak, images, digits, num_train: int, steps: int) -> Fusion:
@@ -315,24 +321,29 @@ def fuse_weak(weak, images, digits, num_train: int, steps: int) -> Fusion:
         optimizer=optax.adam(3e-3),
         num_steps=steps,
     )
-    means, log_variances = encoder_fn(fused.params, images)
+    encoders = [encoder_fn(params, images), encoder_fn(fused.params, images)]
     learners = overlaps(*(x[:, num_train:] for x in weak))
-    own = fingerprint.gaussian_overlaps(means[num_train:], log_variances[num_train:])
+    # The joint space of independent draws has the product of all overlaps.
+    others = [
+        fingerprint.gaussian_overlaps(*(x[num_train:] for x in posteriors))
+        for posteriors in encoders
+    ]
+    spaces = jnp.stack([*learners, *others, jnp.prod(learners, axis=0)])
     label = fingerprint.label_overlaps(jnp.asarray(digits[num_train:]))
-    everyone = jnp.concatenate([learners, own[None]])
-    with_digit = fingerprint.cross_pairwise(everyone, label[None])
-    similarity = np.exp(-np.asarray(fingerprint.pairwise(everyone).vi))
-    among = similarity[:-1, :-1]
+    chance = jax.vmap(fingerprint.adjust_for_chance, in_axes=(0, None))
+    latents = [*weak[0], *(means for means, _ in encoders), weak[0].transpose(1, 2, 0)]
     return Fusion(
         losses=np.asarray(fused.losses),
-        means=np.asarray(means),
-        log_variances=np.asarray(log_variances),
-        among=(among.sum(axis=1) - 1) / (len(among) - 1),
-        similarity=similarity[-1, :-1],
-        information=np.asarray(with_digit.information_u),
-        digit_information=np.asarray(with_digit.mutual_information[:, 0]),
+        means=np.asarray(encoders[1][0]),
+        log_variances=np.asarray(encoders[1][1]),
+        similarity=np.exp(-np.asarray(fingerprint.cross_pairwise(spaces, learners).vi)),
+        information=np.asarray(jax.vmap(fingerprint.information)(spaces)),
+        digit_information=np.asarray(chance(spaces, label).mutual_information),
         accuracy=np.array(
-            [neighbour_accuracy(x, digits, num_train) for x in (*weak[0], means)]
+            [
+                neighbour_accuracy(x.reshape(len(x), -1), digits, num_train)
+                for x in latents
+            ]
         ),
     )
 
@@ -446,9 +457,12 @@ def report_fragments(settings: Settings, found: Fragments, digits: np.ndarray) -
 
 def report_consistency(settings: Settings, table: list[list[Consistency]]) -> None:
     """Part 3: how alike the full latent spaces of runs are, along training."""
-    print("\n3. Full latent spaces of all pairs of runs, by Monte Carlo")
+    print("\n3. Full latent spaces of all pairs of runs, by Monte Carlo. Means are")
     print(
-        "   beta   step   bits of a run   NMI              spread over pairs   VI, bits"
+        "   weighted by precision; NMI is left out while a run has less than 0.2 bits."
+    )
+    print(
+        "   beta   step   bits of a run   NMI +- error    spread over pairs   VI, bits"
     )
     for beta, cells in zip(settings.betas, table, strict=True):
         for step, cell in zip(settings.checkpoints, cells, strict=True):
@@ -475,31 +489,38 @@ def report_fusion(settings: Settings, fused: Fusion) -> None:
     held_out = settings.num_points - settings.num_points // 2
     print(
         f"\n4. Fusion of {settings.weak} weak learners (one latent, part of the image) "
-        f"into an encoder\n   of {FUSED_LATENTS} latents; on {held_out} images that "
-        "the fusion did not see:"
+        f"into an encoder\n   of {FUSED_LATENTS} latents that sees all of it; on "
+        f"{held_out} images that the fusion did not see:"
     )
-    print("                              learners: mean, best    fused")
-    for name, learners, value in (
-        ("similarity exp(-VI)", fused.among, fused.similarity.mean()),
-        ("information (bits)", *split_last(in_bits(fused.information))),
-        ("bits on digit", *split_last(in_bits(fused.digit_information))),
-        ("digit of neighbour (share)", *split_last(fused.accuracy)),
+    print("                                learners                    all learners")
+    print("                              mean   best  untrained  fused      jointly")
+    for name, values in (
+        ("similarity to learners", similarity_to_learners(fused)),
+        ("information (bits)", in_bits(fused.information)),
+        ("bits on digit, adjusted", in_bits(fused.digit_information)),
+        ("digit of neighbour (share)", fused.accuracy),
     ):
+        learners, (untrained, after, joint) = values[:-3], values[-3:]
         print(
-            f"   {name:26s} {learners.mean():14.2f}, {learners.max():4.2f}"
-            f"   {value:6.2f}"
+            f"   {name:26s} {learners.mean():5.2f}  {learners.max():5.2f}"
+            f"  {untrained:9.2f}  {after:5.2f}  {joint:11.2f}"
         )
-    print("   Similarity is of the learners to each other, and of the fusion to them.")
+    print(
+        "   Similarity is exp(-VI), of a learner to the others; adjusted is less what "
+        "chance would give."
+    )
+
+
+def similarity_to_learners(fused: Fusion) -> np.ndarray:
+    """Mean similarity of each space to the learners, of a learner to the others."""
+    similarity = fused.similarity.copy()
+    similarity[np.diag_indices(similarity.shape[1])] = np.nan
+    return np.nanmean(similarity, axis=1)
 
 
 def in_bits(value: Any) -> np.ndarray:
     """Nats to bits, as NumPy."""
     return np.asarray(measures.nats_to_bits(value))
-
-
-def split_last(values: np.ndarray) -> tuple[np.ndarray, float]:
-    """All values but the last, and the last."""
-    return values[:-1], values[-1]
 
 
 def save(output, settings, found, table, fused, means, log_variances, digits) -> None:
@@ -600,21 +621,24 @@ def draw_fusion(fused: Fusion, digits: np.ndarray, settings: Settings) -> Any:
     bar.set_label("Digit of a held-out image")
 
     before, after = "#56B4E9", "#D55E00"
-    order = np.argsort(fused.among)
+    among, of_fused = similarity_to_learners(fused)[:-3], fused.similarity[-2]
+    order = np.argsort(among)
     positions = np.arange(len(order))
-    middle.bar(positions - 0.2, fused.among[order], 0.4, color=before, label="others")
-    middle.bar(
-        positions + 0.2, fused.similarity[order], 0.4, color=after, label="fused"
-    )
+    middle.bar(positions - 0.2, among[order], 0.4, color=before, label="others")
+    middle.bar(positions + 0.2, of_fused[order], 0.4, color=after, label="fused")
     middle.set_xlabel("Weak learner")
     middle.set_ylabel("Similarity exp(-VI) to a learner, by overlaps")
     middle.legend(frameon=False, loc="upper left", title="of")
 
-    of_learners, of_fused = split_last(fused.accuracy)
-    right.bar(positions, np.sort(of_learners), color=before, label="one learner")
-    right.bar(len(order) + 0.5, of_fused, color=after, label="fused")
+    learners, others = fused.accuracy[:-3], fused.accuracy[-3:]
+    right.bar(positions, np.sort(learners), color=before, label="one learner")
+    names = ("encoder, untrained", "encoder, fused", "all learners jointly")
+    for k, (name, share) in enumerate(zip(names, others, strict=True)):
+        place, color = len(order) + 0.5 + k, ("0.6", after, "#009E73")[k]
+        right.bar(place, share, color=color, label=name)
     right.axhline(0.1, color="0.4", linestyle=":", label="guessing")
-    right.set_xlabel("Weak learners, then their fusion")
+    right.set_ylim(0, 1.6 * fused.accuracy.max())
+    right.set_xlabel("Weak learners, then other spaces")
     right.set_ylabel("Digit found by nearest neighbour (share)")
     right.legend(frameon=False, loc="upper left")
     for ax in (middle, right):

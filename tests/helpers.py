@@ -18,17 +18,16 @@ def load(package, name):
 def assert_close(actual, expected, *, scale=1.0, tolerance=None):
     """Compare with a tolerance that follows from the dtype of the result.
 
-    About sqrt-free rounding: a hundred units in the last place, of one and of the
-    value, times ``scale``; or ``tolerance`` where the origin of the numbers sets it.
+    A hundred units in the last place, of one and of the value, times ``scale``; or
+    absolutely ``tolerance``, where the origin of the numbers sets it.
     """
     actual = np.asarray(actual)
-    if tolerance is None:
-        tolerance = 100 * float(np.finfo(actual.dtype).eps) * scale
+    bound = 100 * float(np.finfo(actual.dtype).eps) * scale
     np.testing.assert_allclose(
         actual.astype(np.float64),
         np.asarray(expected, np.float64),
-        rtol=tolerance,
-        atol=tolerance,
+        rtol=bound if tolerance is None else 0,
+        atol=bound if tolerance is None else tolerance,
     )
 
 

@@ -63,12 +63,12 @@ def as_scalar(name: str, x: ArrayLike, dtype: jnp.dtype) -> jax.Array:
 
 
 def as_labels(name: str, labels: ArrayLike, shape: str, **sizes: int) -> jax.Array:
-    """Check that labels are integers of the expected shape."""
+    """Check that labels are integers of the expected shape; widen narrow ones."""
     array = _as_array(name, labels)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(f"Expected `{name}` to hold integers, got dtype {array.dtype}.")
     _check_shape(name, array.shape, shape, sizes)
-    return array
+    return array.astype(int)
 
 
 def as_key(name: str, key: ArrayLike) -> jax.Array:

@@ -22,11 +22,13 @@ class Rows(NamedTuple):
 
     Attributes:
         centred: Complements of the overlaps, less their mean. Shape ``(..., n)``.
+        mean_distance: Mean complement of each row. Shape ``(...)``.
         mean: Mean overlap of each row. Shape ``(...)``.
         log_mean: Its logarithm. Shape ``(...)``.
     """
 
     centred: jax.Array
+    mean_distance: jax.Array
     mean: jax.Array
     log_mean: jax.Array
 
@@ -37,6 +39,7 @@ def rows(distances: jax.Array, overlaps: jax.Array) -> Rows:
     mean = jnp.mean(overlaps, axis=-1)
     return Rows(
         centred=distances - mean_distance[..., None],
+        mean_distance=mean_distance,
         mean=mean,
         log_mean=log_of_mean(mean_distance, mean),
     )

@@ -130,6 +130,12 @@ def standardised(
     """
     log_scales = log_variances / 2
     power = unit_power(log_scales, axis)
+    # Unless deviations are so small that the means would overflow in their unit.
+    largest = jnp.max(jnp.abs(jax.lax.stop_gradient(means)), axis=axis, keepdims=True)
+    has_limit = jnp.isfinite(largest) & (largest > 0)
+    exponent = jnp.ceil(jnp.log2(jnp.where(has_limit, largest, 1)))
+    least = exponent - int(0.45 * np.finfo(means.dtype).maxexp)
+    power = jnp.where(has_limit, jnp.maximum(power, least), power)
     limit = 0.45 * math.log(_largest(means.dtype))
     shifted = log_scales - power * math.log(2)
     return scaled_down(means, power), jnp.exp(jnp.clip(shifted, -limit, limit))

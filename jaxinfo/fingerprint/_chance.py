@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import blocks, checks, clusterings, compiled, ratio
@@ -31,8 +32,9 @@ def adjust_for_chance(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> ChanceAdj
         z_{ik} = 1 + \frac{s^U_i s^V_k}{n-1}, \\
         \text{adjusted NMI} = \frac{I(U;V) - E}{\sqrt{I(U;U') I(V;V')} - E} .
 
-    Within about 0.003 nats of the mean of permutations for soft clusterings, 0.02 for
-    hard ones. Differentiable in both arguments. Costs :math:`O(n^2)`.
+    Evaluated without the cancellation of these terms. Within about 0.003 nats of the
+    mean of permutations for soft clusterings, 0.02 for hard ones. Differentiable in
+    both arguments. Costs :math:`O(n^2)`.
 
     Args:
         overlaps_u: Overlaps in the first space, 1 on the diagonal. Shape ``(n, n)``.
@@ -41,8 +43,8 @@ def adjust_for_chance(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> ChanceAdj
 
     Returns:
         The expectation and I(U;V) less it, in nats; adjusted NMI, about 0 for unrelated
-        spaces, 1 for a space and itself, and 0 where the expectation reaches the
-        largest possible value.
+        spaces, 1 for a space and itself, and 0 where a space carries nothing or the
+        expectation reaches the largest possible value.
 
     Raises:
         TypeError: If an argument is complex or not an array.
@@ -70,13 +72,11 @@ def adjust_for_chance(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> ChanceAdj
     n = overlaps_u.shape[0]
     _check_points("overlaps_u", n, overlaps_u.shape)
     u, v = (clusterings.rows_of_overlaps(b) for b in (overlaps_u, overlaps_v))
-    (sum_u, spread_u), (sum_v, spread_v) = (_moments(rows) for rows in (u, v))
-    product = sum_u[:, None] * sum_v[None, :] / (n - 1)
-    spread = spread_u[:, None] * spread_v[None, :] / (n - 2)
-    expected = -jnp.mean(u.log_mean) - jnp.mean(v.log_mean)
-    expected += jnp.mean(
-        jnp.log1p(product) - math.log(n) - spread / (2 * (1 + product) ** 2)
-    )
+    (odds_u, spread_u), (odds_v, spread_v) = (_moments(rows) for rows in (u, v))
+    product = odds_u[:, None] * odds_v[None, :] / (n - 1)
+    spread = spread_u[:, None] * spread_v[None, :] / (2 * (n - 2))
+    z = n * u.mean[:, None] * v.mean[None, :] * (1 + product)
+    expected = jnp.mean(jnp.log1p(product) - spread / z**2)
     mutual, own_u, own_v = (
         jnp.mean(clusterings.shared(*pair)) for pair in ((u, v), (u, u), (v, v))
     )
@@ -137,12 +137,11 @@ def gaussian_pairwise_chance(
         return _compare.sums_of_rows(rows, weights), _moments(rows)
 
     points = tuple(x.T for x in parameters)
-    (log_mean, terms), (sums, spreads) = blocks.over_rows(
+    (log_mean, terms), (odds, spreads) = blocks.over_rows(
         block, points, block_size=size
     )
     result = _compare.pairwise_of(-log_mean / n, terms / n)
-    expected = result.information[:, None] + result.information[None, :] - math.log(n)
-    expected += _mean_chance_terms(sums, spreads)
+    expected = _mean_chance_terms(odds, spreads)
     own = jnp.diagonal(result.mutual_information)
     return _adjusted(
         (expected + expected.T) / 2,
@@ -158,14 +157,16 @@ def _check_points(name: str, n: int, shape: tuple[int, ...]) -> None:
 
 
 def _moments(rows: clusterings.Rows) -> tuple[jax.Array, jax.Array]:
-    """Sums and spreads of the overlaps of each point with all others."""
+    """Odds ``(1 - m_i) / m_i`` of each point, and the spread of its overlaps.
+
+    With odds a and b, ``z_ik = n m_i m_k (1 + a_i b_k / (n-1))``, so the expectation is
+    a mean of ``log1p(a_i b_k / (n-1))``, to relative precision for weak spaces.
+    """
     n = rows.centred.shape[-1]
-    sums = n * rows.mean - 1
-    # A point's own complement is zero, and its deviation from the mean of the others
-    # is known from the mean with it.
+    # A point's own complement is zero, so its part of the total is known.
     total = jnp.sum(rows.centred**2, axis=-1)
-    own = 1 - rows.mean
-    return sums, total - own**2 * (n / (n - 1))
+    own = rows.mean_distance**2 * (n / (n - 1))
+    return rows.mean_distance / rows.mean, total - own
 
 
 def _adjusted(
@@ -179,7 +180,7 @@ def _adjusted(
         * jnp.sqrt(jnp.where(is_empty, 1, own_v)),
     )
     gap = largest - expected
-    gap = jnp.where(gap <= 0, 0, gap)
+    gap = jnp.where(is_empty | (gap <= 0), 0, gap)
     return ChanceAdjusted(
         expected_mutual_information=expected,
         mutual_information=mutual - expected,
@@ -187,30 +188,40 @@ def _adjusted(
     )
 
 
-def _mean_chance_terms(sums: jax.Array, spreads: jax.Array) -> jax.Array:
-    """Mean over pairs of points of the bracket in E, for all channels ``(m, m)``."""
-    n, _ = sums.shape
+def _mean_chance_terms(odds: jax.Array, spreads: jax.Array) -> jax.Array:
+    """Mean over pairs of points of the bracket in E, for all channels ``(m, m)``.
+
+    Of odds and spreads of shape ``(n, m)``. Each function of two odds is interpolated
+    in the logarithms of ``1 + a``.
+    """
+    n, _ = odds.shape
     length = math.log(n)
-    nodes = np.cos(np.pi * np.arange(_DEGREE + 1) / _DEGREE)
-    values = jnp.asarray(np.expm1(length * (nodes + 1) / 2), sums.dtype)
-    product = values[:, None] * values[None, :] / (n - 1)
-    polynomials = _chebyshev_polynomials(2 * jnp.log1p(sums) / length - 1)
-    mean = jnp.mean(polynomials, axis=1)
-    mean_spread = jnp.mean(spreads[None] * polynomials, axis=1)
-    first = _bilinear(mean, jnp.log1p(product))
-    second = _bilinear(mean_spread, 1 / (1 + product) ** 2)
-    return first - second / (2 * (n - 2))
+    nodes = length * (np.cos(np.pi * np.arange(_DEGREE + 1) / _DEGREE) + 1) / 2
+    at_nodes = np.expm1(nodes)
+    product = at_nodes[:, None] * at_nodes[None, :] / (n - 1)
+    inverse_mean = np.exp(nodes[:, None] + nodes[None, :])
+    # The mean complement a / (1 + a) is split off and enters the moments exactly, so
+    # that weak channels keep their digits; the quotient has a limit at zero.
+    quotient = np.where(product > 0, np.log1p(product) / np.maximum(product, 1e-300), 1)
+    first = quotient * inverse_mean / (n - 1)
+    second = (inverse_mean / (n * (1 + product))) ** 2 / (2 * (n - 2))
+    polynomials = _chebyshev_polynomials(2 * jnp.log1p(odds) / length - 1)
+    moments, spread_moments = (
+        jnp.mean(weights[None] * polynomials, axis=1)
+        for weights in (odds / (1 + odds), spreads)
+    )
+    return _bilinear(moments, first) - _bilinear(spread_moments, second)
 
 
-def _bilinear(moments: jax.Array, values: jax.Array) -> jax.Array:
+def _bilinear(moments: jax.Array, values: npt.NDArray[np.float64]) -> jax.Array:
     """Interpolate a function of two variables, known at the nodes, for all pairs."""
     k = np.arange(_DEGREE + 1)
     half = np.where((k == 0) | (k == _DEGREE), 0.5, 1.0)
-    cosines = np.cos(np.pi * np.outer(k, k) / _DEGREE)
-    transform = jnp.asarray(2 / _DEGREE * np.outer(half, half) * cosines, values.dtype)
+    transform = np.cos(np.pi * np.outer(k, k) / _DEGREE) * np.outer(half, half)
+    transform *= 2 / _DEGREE
+    coefficients = jnp.asarray(transform @ values @ transform.T, moments.dtype)
     return jnp.linalg.multi_dot(
-        [moments.T, transform, values, transform.T, moments],
-        precision=jax.lax.Precision.HIGHEST,
+        [moments.T, coefficients, moments], precision=jax.lax.Precision.HIGHEST
     )
 
 

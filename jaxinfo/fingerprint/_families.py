@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import blocks, checks, compiled, hellinger, pairwise
@@ -146,7 +147,8 @@ def label_overlaps(labels: ArrayLike) -> jax.Array:
     clusterings. Not differentiable. Costs :math:`O(n^2)`.
 
     Args:
-        labels: Integer cluster of each point; any values. Shape ``(n,)``.
+        labels: Integer cluster of each point; any values of 32 bits (without x64, jax
+            itself wraps larger ones). Shape ``(n,)``.
 
     Returns:
         Overlaps, exactly 0 or 1, in the default floating dtype. Shape ``(n, n)``.
@@ -237,21 +239,49 @@ def _von_mises(
     mean_i: jax.Array, kappa_i: jax.Array, mean_j: jax.Array, kappa_j: jax.Array
 ) -> Overlap:
     half = (mean_i - mean_j) / 2
-    square = (kappa_i - kappa_j) ** 2 / 4 + kappa_i * kappa_j * jnp.cos(half) ** 2
+    middle = (kappa_i + kappa_j) / 2
+    # Relative to their mean, as squares of concentrations would overflow. Below the
+    # root of the smallest number everything is uniform.
+    is_uniform = middle < float(np.finfo(middle.dtype).tiny) ** 0.5
+    unit = jnp.where(is_uniform, 1, middle)
+    share_i, share_j = kappa_i / unit, kappa_j / unit
+    product = share_i * share_j
+    square = ((share_i - share_j) / 2) ** 2 + product * jnp.cos(half) ** 2
+
     # Opposite posteriors of equal concentration cancel: the root has no slope there,
     # and the overlap, even in it, does not need one.
     is_zero = square == 0
-    r = jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, square)))
-    middle = (kappa_i + kappa_j) / 2
-    is_uniform = middle == 0
-    # r - middle, which would cancel.
-    gap = -kappa_i * kappa_j * jnp.sin(half) ** 2
-    gap = jnp.where(is_uniform, 0, gap / jnp.where(is_uniform, 1, r + middle))
-    i0e = jax.scipy.special.i0e
-    ends = (jnp.log(i0e(kappa_i)) + jnp.log(i0e(kappa_j))) / 2
-    exponent = ends - jnp.log(i0e(r)) - gap
+    root = jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, square)))
+    # middle * (root - 1), which would cancel.
+    gap = -middle * product * jnp.sin(half) ** 2 / (root + 1)
+    ends = (_log_i0e(kappa_i) + _log_i0e(kappa_j)) / 2
+    large = ends - _log_i0e(middle * root) - gap
+
+    # Where concentrations are small, I0 is so close to one that its power series in
+    # their squares is needed.
+    is_small = jnp.maximum(kappa_i, kappa_j) < 0.5
+    small_i, small_j = jnp.where(is_small, kappa_i, 0), jnp.where(is_small, kappa_j, 0)
+    between = ((small_i - small_j) / 2) ** 2 + small_i * small_j * jnp.cos(half) ** 2
+    low_i, low_j, low = map(_log_i0, (small_i**2, small_j**2, between))
+    exponent = jnp.where(is_small, (low_i + low_j) / 2 - low, large)
     one = jnp.ones_like(exponent)
     return Overlap(factor=one, complement=0 * one, exponent=exponent)
+
+
+def _log_i0e(x: jax.Array) -> jax.Array:
+    """``log I0(x) - x``, with its one-sided slope at zero, which ``i0e`` lacks."""
+    is_zero = x == 0
+    logarithm = jnp.log(jax.scipy.special.i0e(jnp.where(is_zero, 1, x)))
+    return jnp.where(is_zero, -x, logarithm)
+
+
+def _log_i0(square: jax.Array) -> jax.Array:
+    """``log I0(x)`` of squares ``x**2`` up to one, to relative precision."""
+    quarter = square / 4
+    series = jnp.zeros_like(quarter)
+    for k in range(8, 0, -1):
+        series = quarter / k**2 * (1 + series)
+    return jnp.log1p(series)
 
 
 def _bernoulli(

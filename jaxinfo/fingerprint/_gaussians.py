@@ -77,7 +77,8 @@ def full_gaussian_overlaps(means: ArrayLike, scale_trils: ArrayLike) -> jax.Arra
             only the lower triangles are read. Shape ``(n, d, d)``.
 
     Returns:
-        Overlaps, between 0 and 1, symmetric, 1 on the diagonal. Shape ``(n, n)``.
+        Overlaps, between 0 and 1, symmetric, 1 on the diagonal; NaN where the mean of
+        two covariances is singular to rounding. Shape ``(n, n)``.
 
     Raises:
         TypeError: If an argument is complex or not an array.

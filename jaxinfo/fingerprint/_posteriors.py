@@ -25,9 +25,9 @@ def gaussian_parameters(posterior: Any) -> DiagonalGaussian | FullGaussian:
         posterior: One of
 
             - a pair ``(mean, log_variance)``, both of shape ``(n, d)``;
-            - a mapping with ``"mean"`` and one of ``"log_variance"``, ``"variance"``,
-              ``"standard_deviation"`` of shape ``(n, d)``, ``"scale_tril"`` of shape
-              ``(n, d, d)``;
+            - a mapping or named tuple with ``"mean"`` and one of ``"log_variance"``,
+              ``"variance"``, ``"standard_deviation"`` of shape ``(n, d)``,
+              ``"scale_tril"`` of shape ``(n, d, d)``;
             - a ``Normal``, ``MultivariateNormal...`` or ``LowRankMultivariateNormal``
               of numpyro, distrax or TensorFlow Probability, also inside
               ``Independent``, with one distribution a point.
@@ -55,6 +55,8 @@ def gaussian_parameters(posterior: Any) -> DiagonalGaussian | FullGaussian:
         if isinstance(posterior, FullGaussian):
             second = "scale_tril"
         return _from_arrays(posterior[0], second, posterior[1])
+    if hasattr(posterior, "_asdict"):  # a named tuple says what its entries are
+        posterior = posterior._asdict()
     if isinstance(posterior, Mapping):
         return _from_mapping(posterior)
     if isinstance(posterior, tuple | list):

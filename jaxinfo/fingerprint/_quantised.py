@@ -73,8 +73,11 @@ def channel_pairwise(
     n = means.shape[1]
     means, scales = hellinger.standardised(means, log_variances, axis=1)
     tables = jax.vmap(_bin_probabilities, in_axes=(0, 0, None))(means, scales, num_bins)
-    masses = jnp.mean(tables, axis=2)
-    centred = tables - masses[:, :, None]
+    # Relative to the first point, so that a channel that tells nothing is exactly so.
+    changes = tables - tables[:, :, :1]
+    shifts = jnp.mean(changes, axis=2)
+    masses = tables[:, :, 0] + shifts
+    centred = changes - shifts[:, :, None]
     information = jnp.sum(_terms(masses[:, :, None], centred), axis=(1, 2)) / n
     return _compare.pairwise_of(information, _mutual_information(masses, centred))
 

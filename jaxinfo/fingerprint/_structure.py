@@ -27,14 +27,16 @@ def channel_distances(
     Costs :math:`O(m^2)`.
 
     Args:
-        comparison: Comparison of all pairs. Its fields have shape ``(m, m)``.
+        comparison: Comparison of all pairs, of which ``vi`` or ``nmi`` is used. Shape
+            ``(m, m)``.
         measure: ``"vi"`` or ``"nmi"``. Static.
 
     Returns:
         Distances, non-negative; VI in nats. Shape ``(m, m)``.
 
     Raises:
-        ValueError: If ``measure`` is unknown.
+        TypeError: If the field of ``comparison`` is complex or not an array.
+        ValueError: If ``measure`` is unknown, or the field not square.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic

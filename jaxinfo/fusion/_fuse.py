@@ -39,7 +39,8 @@ def fuse(
     the least loss. The whole descent is one ``lax.scan``.
 
     Differentiable in ``reference_overlaps`` and ``initial``, through all steps. Costs
-    :math:`O(e n^2 + n^2 d)` a step, in :math:`O(e n^2)` memory.
+    :math:`O(e n^2 + n^2 d)` a step, in :math:`O(e n^2)` memory, and :math:`O(n d)` more
+    a step in reverse mode.
 
     Args:
         key: Random key of the start; not used if ``initial`` is given.
@@ -134,7 +135,7 @@ def fuse_encoder(
 
     Differentiable in ``params`` and ``reference_overlaps``, through all steps. Costs
     :math:`O(e n^2 + n^2 d)` and a pass of the encoder a step, in :math:`O(e n^2)`
-    memory.
+    memory, and the size of ``params`` more a step in reverse mode.
 
     Args:
         params: Parameters of the encoder, a pytree of floating arrays.
@@ -248,7 +249,10 @@ def _descend(
 
     with jax.numpy_dtype_promotion("standard"):
         state = extended.init(start)
-    (parameters, _), losses = jax.lax.scan(step, (start, state), length=num_steps)
+    # Reverse mode keeps the parameters of each step, not the overlaps.
+    (parameters, _), losses = jax.lax.scan(
+        jax.checkpoint(step), (start, state), length=num_steps
+    )
     return parameters, losses, value_fn(parameters)
 
 
@@ -265,6 +269,11 @@ def _check_descent(optimizer: Any, num_steps: int, objective: str) -> None:
 def _check_initial(
     initial: tuple[ArrayLike, ArrayLike], n: int, dim: int, dtype: jnp.dtype
 ) -> tuple[jax.Array, jax.Array]:
+    if not isinstance(initial, tuple | list) or len(initial) != 2:
+        raise TypeError(
+            "Expected `initial` to be a pair (means, log_variances), got "
+            f"{type(initial).__name__}."
+        )
     means, log_variances = (
         checks.as_float(f"initial[{k}]", x, "(n, dim)", n=n, dim=dim).astype(dtype)
         for k, x in enumerate(initial)

@@ -42,11 +42,24 @@ def test_quantised_edges_are_finite(dtype):
     log_variances = jnp.asarray([[0.0] * 5, [-30, 0, 20, 0, 0], [-60.0] * 5], dtype)
     result = fingerprint.channel_pairwise(means, log_variances)
     assert_all_finite(result)
-    assert abs(result.information[0]) < 1e-6
-    gradient = jax.grad(
-        lambda *args: jnp.sum(fingerprint.channel_pairwise(*args).vi), argnums=(0, 1)
-    )(means, log_variances)
-    assert_all_finite(gradient)
+    assert result.information[0] == 0
+    assert jnp.all(result.nmi[0] == 0)
+    for name in ("nmi", "vi"):
+        gradient = jax.grad(
+            lambda *args, name=name: jnp.sum(
+                getattr(fingerprint.channel_pairwise(*args), name)
+            ),
+            argnums=(0, 1),
+        )(means, log_variances)
+        assert_all_finite(gradient)
+
+
+def test_variation_of_exact_information_may_be_negative(dtype):
+    # Where one space is sure the other is not, so two draws of one share least.
+    means = jnp.asarray([[0.0, 1.0], [0.0, 1.0]], dtype)
+    log_variances = jnp.asarray([[-2.0, 2.0], [2.0, -2.0]], dtype)
+    result = fingerprint.channel_pairwise(means, log_variances, num_bins=128)
+    assert -0.1 < result.vi[0, 1] < -0.05
 
 
 def test_nan_spoils_its_own_quantised_channel_only(dtype):
@@ -213,6 +226,37 @@ def test_chance_of_all_pairs_equals_chance_of_each(dtype):
         assert_close(getattr(every, name), getattr(each, name), tolerance=bound)
 
 
+def test_chance_of_weak_channels_keeps_its_digits():
+    rng = np.random.default_rng(0)
+    means = np.stack([3e-2 * rng.normal(size=200), 1e-3 * rng.normal(size=200)])
+    with jax.enable_x64(True):
+        exact = fingerprint.gaussian_pairwise_chance(
+            jnp.asarray(means, jnp.float64), jnp.zeros((2, 200))
+        )
+    means = jnp.asarray(means, jnp.float32)
+    single = fingerprint.gaussian_pairwise_chance(means, 0 * means)
+    overlaps = spaces.overlaps_of(means, 0 * means)
+    direct = fingerprint.adjust_for_chance(*overlaps)
+    name = "expected_mutual_information"
+    np.testing.assert_allclose(getattr(single, name), getattr(exact, name), rtol=5e-3)
+    expected = np.asarray(getattr(exact, name))[0, 1]
+    np.testing.assert_allclose(getattr(direct, name), expected, rtol=0.1)
+    assert abs(float(single.nmi[0, 1]) - float(exact.nmi[0, 1])) < 1e-3
+
+
+def test_channels_that_tell_nothing_have_no_adjusted_nmi(dtype):
+    means, log_variances = spaces.random_channels(3, 30, dtype)
+    means = means.at[:2].set(0)
+    log_variances = log_variances.at[:2].set(0)
+    result = fingerprint.gaussian_pairwise_chance(means, log_variances)
+    assert jnp.all(result.nmi[:2] == 0)
+    gradient = jax.grad(
+        lambda *args: jnp.sum(fingerprint.gaussian_pairwise_chance(*args).nmi),
+        argnums=(0, 1),
+    )(means, log_variances)
+    assert_all_finite(gradient)
+
+
 def test_chance_needs_three_points():
     with pytest.raises(ValueError, match=r"`overlaps_u` to have at least 3 points"):
         fingerprint.adjust_for_chance(jnp.ones((2, 2)), jnp.ones((2, 2)))
@@ -276,6 +320,15 @@ def test_jackknife_edges(dtype):
         assert_all_finite(fingerprint.jackknife(overlaps, overlaps))
     two = jnp.asarray([[1, 0.5], [0.5, 1]], dtype)
     assert_all_finite(fingerprint.jackknife(two, two))
+
+
+@pytest.mark.parametrize("n", [2, 5, 20])
+def test_jackknife_has_finite_gradients_at_the_edges(dtype, n):
+    def total(overlaps):
+        return sum(jax.tree.leaves(fingerprint.jackknife(overlaps, overlaps)))
+
+    for overlaps in (jnp.ones((n, n), dtype), jnp.eye(n, dtype=dtype)):
+        assert_all_finite(jax.grad(total)(overlaps))
 
 
 def test_monte_carlo_of_the_nine_spaces(key):

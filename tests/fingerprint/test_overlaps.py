@@ -96,11 +96,20 @@ def test_nan_stays_with_its_point(dtype, family):
     fn, args = draw(family, 5, 2, dtype)
     args[0] = args[0].at[2, 0].set(jnp.nan)
     is_nan = jnp.isnan(fn(*args))
-    if family == "gaussian":  # the unit of a latent is found from its deviations
-        assert jnp.all(is_nan[2])
-        assert not jnp.any(jnp.delete(is_nan[0], 2))
     assert jnp.all(is_nan[2])
     assert jnp.all(is_nan[:, 2])
+    others = np.delete(np.arange(5), 2)
+    assert not jnp.any(is_nan[np.ix_(others, others)])
+
+
+def test_joint_spaces_multiply_their_overlaps(dtype):
+    _, (means, log_variances) = draw("gaussian", 7, 4, dtype)
+    halves = [
+        fingerprint.gaussian_overlaps(means[:, k], log_variances[:, k])
+        for k in (slice(0, 2), slice(2, 4))
+    ]
+    joint = fingerprint.gaussian_overlaps(means, log_variances)
+    assert_close(joint, halves[0] * halves[1])
 
 
 def test_many_latents_multiply(dtype):
@@ -132,6 +141,12 @@ def test_overlaps_do_not_depend_on_the_unit_of_a_latent(dtype):
     fn, (means, trils) = draw("full_gaussian", 6, 2, dtype)
     for unit in (1e-15, 1e15):
         assert_close(fn(means * unit, trils * unit), fn(means, trils), scale=10)
+
+
+def test_tiny_deviations_far_from_the_origin_do_not_overflow(dtype):
+    means = jnp.asarray([1e10, -1e10, 1e10], dtype)[:, None]
+    overlaps = fingerprint.gaussian_overlaps(means, 0 * means - 150)
+    assert_close(overlaps, fingerprint.label_overlaps(jnp.array([0, 1, 0])))
 
 
 def test_extreme_posteriors_in_one_space_are_told_apart(dtype):
@@ -203,6 +218,33 @@ def test_von_mises_edges_have_finite_gradients(dtype):
     gradient = jax.grad(
         lambda *args: jnp.sum(fingerprint.von_mises_overlaps(*args)), argnums=(0, 1)
     )(means, kappas)
+    assert_all_finite(gradient)
+
+
+def test_von_mises_has_the_right_slope_at_concentration_zero(x64):
+    means = jnp.asarray([[0.3], [0.9]])
+
+    def overlap(kappa):
+        kappas = jnp.stack([kappa, jnp.asarray(2.0)])[:, None]
+        return fingerprint.von_mises_overlaps(means, kappas)[0, 1]
+
+    slope = jax.grad(overlap)(jnp.asarray(0.0))
+    step = 1e-6
+    assert_close(slope, (overlap(step) - overlap(0.0)) / step, tolerance=1e-5)
+
+
+def test_weak_and_huge_concentrations_keep_their_digits(dtype):
+    # I0(x) = 1 + x^2 / 4 + ..., so 1 - B is about kappa^2 sin^2(delta / 2) / 4.
+    means = jnp.asarray([[0.0], [np.pi / 2]], dtype)
+    information = fingerprint.information
+    kappas = jnp.full((2, 1), 1e-2, dtype)
+    value = information(fingerprint.von_mises_overlaps(means, kappas))
+    np.testing.assert_allclose(value, 1e-4 / 16, rtol=2e-2)
+    kappas = jnp.full((2, 1), 1e25, dtype)
+    overlaps, gradient = jax.value_and_grad(
+        lambda kappas: jnp.sum(fingerprint.von_mises_overlaps(means, kappas))
+    )(kappas)
+    assert overlaps == 2
     assert_all_finite(gradient)
 
 

@@ -1,5 +1,7 @@
 """Stand-ins with the attributes that each library gives its distributions."""
 
+import collections
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,6 +31,15 @@ def test_pairs_are_means_and_log_variances(arrays):
         result = fingerprint.gaussian_parameters(pair)
         assert isinstance(result, fingerprint.DiagonalGaussian)
         assert_close(result.log_variances, log_variances)
+
+
+def test_named_tuples_say_what_they_hold(arrays):
+    means, log_variances, _ = arrays
+    posterior = collections.namedtuple("Posterior", ["mean", "standard_deviation"])
+    result = fingerprint.gaussian_parameters(
+        posterior(means, np.exp(log_variances / 2))
+    )
+    assert_close(result.log_variances, log_variances)
 
 
 def test_own_types_pass_through(arrays):

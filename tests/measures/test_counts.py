@@ -79,6 +79,13 @@ def test_labels_out_of_range_give_nan(wrong):
     )
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int8])
+def test_narrow_labels_are_widened(kind):
+    labels = np.array([0, 100, 100], kind)
+    table = measures.contingency_table(labels, labels, num_x=300, num_y=300)
+    assert table[100, 100] == 2
+
+
 def test_labels_must_be_integers_of_equal_number():
     x = jnp.zeros(3, int)
     with pytest.raises(TypeError, match="Expected `labels_y` to hold integers"):
