@@ -551,7 +551,7 @@ def save(folder: pathlib.Path, found: Findings) -> None:
             label_nmi=found.labels.nmi[:, 0] if num_labels else None,
         ),
         plotting.channel_information(
-            np.nan_to_num(found.information), ["model"] * len(found.information)
+            found.information, ["model"] * len(found.information)
         ),
     )
     for name, ax in zip(FIGURES, figures, strict=True):

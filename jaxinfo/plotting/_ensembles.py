@@ -100,7 +100,8 @@ def _attach_label_strip(ax: "Axes", label_nmi: npt.NDArray[Any]) -> None:
     """Bars at the left of a matrix: how much each row tells about a label."""
     strip = ax.inset_axes((-0.32, 0, 0.14, 1), sharey=ax)
     strip.barh(np.arange(len(label_nmi)), label_nmi, 1, color=_figures.COLORS[0])
-    largest = np.ceil(10 * label_nmi.max()) / 10
+    # At least a tenth, as a channel may share nothing with the label.
+    largest = max(np.ceil(10 * label_nmi.max()) / 10, 0.1)
     strip.set_xlim(largest, 0)
     strip.set_xticks([largest, 0])
     strip.set_xlabel("NMI with\nthe label,\nby overlaps")

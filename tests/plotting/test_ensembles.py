@@ -54,6 +54,18 @@ def test_hot_spots_are_framed_under_their_reachability(
     np.testing.assert_allclose(shown, np.asarray(similarity)[np.ix_(order, order)])
 
 
+def test_labels_that_share_nothing_leave_an_empty_strip(ensemble):
+    ax = plotting.similarity_matrix(*ensemble, label_nmi=np.full(6, -0.01))
+    assert ax.child_axes[1].get_xlim() == (0.1, 0)
+
+
+def test_channels_of_nan_are_not_drawn():
+    ax = plotting.channel_information(np.array([[1.0, np.nan, 0.5]]), ["a"])
+    drawn = ax.lines[0].get_ydata()
+    assert np.isnan(drawn[-1])
+    assert np.all(np.isfinite(drawn[:2]))
+
+
 def test_unknown_measures_are_named(ensemble):
     with pytest.raises(ValueError, match=r"`measure` to be one of 'vi', 'nmi'"):
         plotting.similarity_matrix(*ensemble, measure="l2")
