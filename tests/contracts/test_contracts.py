@@ -189,3 +189,47 @@ def test_data_is_positional_and_options_are_keywords(name):
             assert not has_default, f"{parameter.name} is an option"
     names = [parameter.name for parameter in parameters]
     assert "key" not in names or names[0] == "key"
+
+
+def degenerate(name, array, kind):
+    """An argument like a given one, of spaces that tell nothing or everything."""
+    if "overlaps" in name:
+        n = array.shape[-1]
+        edge = jnp.ones((n, n)) if kind == "nothing" else jnp.eye(n)
+    elif name.startswith("means"):
+        points = jnp.arange(float(array.size)).reshape(array.shape)
+        edge = 0 * points if kind == "nothing" else 1e6 * points
+    elif name.startswith(("log_variances", "logits")):
+        edge = jnp.zeros(())
+    else:
+        return array
+    return jnp.broadcast_to(edge, array.shape).astype(array.dtype)
+
+
+SPACES = {
+    name: case
+    for name, case in CASES.items()
+    if case.grad
+    and name.startswith(("fingerprint.", "fusion."))
+    # Points that coincide have no continuity: NaN, as documented.
+    and name != "fusion.continuity"
+}
+
+
+@pytest.mark.parametrize("case", SPACES.values(), ids=SPACES.keys())
+def test_spaces_that_tell_nothing_or_everything_have_finite_gradients(case):
+    names = list(inspect.signature(case.fn).parameters)
+    args = draw(case, jnp.float32)
+
+    @functools.partial(jax.value_and_grad, argnums=case.grad)
+    def value_and_gradient(*args):
+        return sum(
+            jnp.sum(leaf) for leaf in floating_leaves(case.fn(*args, **case.kwargs))
+        )
+
+    for kind in ("nothing", "everything"):
+        edge = [
+            degenerate(name, arg, kind) if isinstance(arg, jax.Array) else arg
+            for name, arg in zip(names, args, strict=False)
+        ]
+        helpers.assert_all_finite(value_and_gradient(*edge))

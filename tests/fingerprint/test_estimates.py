@@ -1,6 +1,7 @@
 """Quantisation, Monte Carlo, chance level, jackknife."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -340,7 +341,7 @@ def test_monte_carlo_of_the_nine_spaces(key):
         ]
         for i in range(9)
     ]
-    for i, j in ((0, 2), (3, 5), (7, 8)):
+    for i, j in itertools.combinations(range(9), 2):
         value, error = fingerprint.monte_carlo_compare(
             key, *spaces_[i], *spaces_[j], num_samples=40_000
         )
