@@ -1,5 +1,22 @@
 """Fixtures of all tests, and the strictness that the library is held to."""
 
+import os
+
+import jaxlib
+
+# Before jax starts. Workers of pytest-xdist already fill all cores; and compilation,
+# on which tests spend their time, takes half of it with the older code generator or,
+# where that is gone, without optimisation.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_cpu_multi_thread_eigen=false "
+    + (
+        "--xla_cpu_use_fusion_emitters=false"
+        if jaxlib.__version__.startswith("0.10.")
+        else "--xla_backend_optimization_level=0"
+    ),
+)
+
 import jax
 import jax.numpy as jnp
 import pytest

@@ -1,7 +1,14 @@
 """Linear algebra through Cholesky factors."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+
+# Up to this size factors are written out entry by entry, beyond it column by column.
+# Calls of LAPACK on batches of small matrices are slower on CPUs; and as each waits for
+# helpers from the pool that it runs in, two at once can wait for each other for ever.
+_UNROLL_UP_TO = 3
 
 
 def log_det_of_factor(scale_tril: jax.Array) -> jax.Array:
@@ -13,3 +20,123 @@ def log_det_of_factor(scale_tril: jax.Array) -> jax.Array:
 def solve_factor(scale_tril: jax.Array, rhs: jax.Array) -> jax.Array:
     """Solve with a lower triangular factor; both arguments have equal batch axes."""
     return jax.lax.linalg.triangular_solve(scale_tril, rhs, left_side=True, lower=True)
+
+
+def cholesky(matrix: jax.Array) -> jax.Array:
+    """Lower Cholesky factors, ``(..., d, d)``; NaN where a matrix is not positive.
+
+    Takes the lower triangles only.
+    """
+    dim = matrix.shape[-1]
+    if dim > _UNROLL_UP_TO:
+        return _cholesky_by_columns(matrix)
+    factor: dict[tuple[int, int], jax.Array] = {}
+    for j in range(dim):
+        pivot = matrix[..., j, j] - sum(factor[j, k] ** 2 for k in range(j))
+        factor[j, j] = jnp.sqrt(pivot)
+        for i in range(j + 1, dim):
+            inner = sum(factor[i, k] * factor[j, k] for k in range(j))
+            factor[i, j] = (matrix[..., i, j] - inner) / factor[j, j]
+    return _lower(factor, dim)
+
+
+def invert_factor(scale_tril: jax.Array) -> jax.Array:
+    """Inverses of lower triangular factors, ``(..., d, d)``."""
+    dim = scale_tril.shape[-1]
+    if dim > _UNROLL_UP_TO:
+        return _invert_by_rows(scale_tril)
+    inverse: dict[tuple[int, int], jax.Array] = {}
+    for j in range(dim):
+        inverse[j, j] = 1 / scale_tril[..., j, j]
+        for i in range(j + 1, dim):
+            inner = sum(scale_tril[..., i, k] * inverse[k, j] for k in range(j, i))
+            inverse[i, j] = -inner / scale_tril[..., i, i]
+    return _lower(inverse, dim)
+
+
+def gram(factor: jax.Array) -> jax.Array:
+    """``L L^T`` of matrices ``(..., d, d)``, in full precision."""
+    return jnp.einsum(
+        "...ij,...kj->...ik", factor, factor, precision=jax.lax.Precision.HIGHEST
+    )
+
+
+def product(one: jax.Array, other: jax.Array) -> jax.Array:
+    """Matrix product in full precision."""
+    return jnp.matmul(one, other, precision=jax.lax.Precision.HIGHEST)
+
+
+def _lower(entries: dict[tuple[int, int], jax.Array], dim: int) -> jax.Array:
+    zero = jnp.zeros_like(entries[0, 0])
+    rows = [
+        jnp.stack([entries.get((i, j), zero) for j in range(dim)], axis=-1)
+        for i in range(dim)
+    ]
+    return jnp.stack(rows, axis=-2)
+
+
+@jax.custom_jvp
+def _cholesky_by_columns(matrix: jax.Array) -> jax.Array:
+    dim = matrix.shape[-1]
+
+    def column(j: jax.Array, carry: tuple[jax.Array, jax.Array]) -> Any:
+        rest, factor = carry
+        entries = jax.lax.dynamic_index_in_dim(rest, j, -1, keepdims=False)
+        pivot = jax.lax.dynamic_index_in_dim(entries, j, -1)
+        is_below = jnp.broadcast_to(jnp.arange(dim) >= j, entries.shape)
+        entries = jnp.where(is_below, entries / jnp.sqrt(pivot), 0)
+        rest = rest - entries[..., :, None] * entries[..., None, :]
+        factor = jax.lax.dynamic_update_index_in_dim(factor, entries, j, -1)
+        return rest, factor
+
+    start = (_symmetric(matrix), jnp.zeros_like(matrix))
+    last: tuple[jax.Array, jax.Array] = jax.lax.fori_loop(0, dim, column, start)
+    return last[1]
+
+
+@_cholesky_by_columns.defjvp
+def _cholesky_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    factor = _cholesky_by_columns(*primals)
+    whitener = _invert_by_rows(factor)
+    white = product(product(whitener, _symmetric(*tangents)), _transpose(whitener))
+    half = jnp.tril(white, -1) + jnp.tril(jnp.triu(white)) / 2
+    return factor, product(factor, half)
+
+
+@jax.custom_jvp
+def _invert_by_rows(scale_tril: jax.Array) -> jax.Array:
+    dim = scale_tril.shape[-1]
+    identity = jnp.eye(dim, dtype=scale_tril.dtype)
+
+    def row(i: jax.Array, inverse: jax.Array) -> jax.Array:
+        entries = jax.lax.dynamic_index_in_dim(scale_tril, i, -2, keepdims=False)
+        pivot = jax.lax.dynamic_index_in_dim(entries, i, -1)
+        is_before = jnp.broadcast_to(jnp.arange(dim) < i, entries.shape)
+        before = jnp.where(is_before, entries, 0)
+        known = product(before[..., None, :], inverse)[..., 0, :]
+        new = (jnp.broadcast_to(identity[i], known.shape) - known) / pivot
+        moved: jax.Array = jax.lax.dynamic_update_index_in_dim(inverse, new, i, -2)
+        return moved
+
+    start = jnp.zeros_like(scale_tril)
+    inverse: jax.Array = jax.lax.fori_loop(0, dim, row, start)
+    return inverse
+
+
+@_invert_by_rows.defjvp
+def _invert_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    inverse = _invert_by_rows(*primals)
+    return inverse, -product(product(inverse, jnp.tril(*tangents)), inverse)
+
+
+def _symmetric(matrix: jax.Array) -> jax.Array:
+    """The symmetric matrix of a lower triangle."""
+    return jnp.tril(matrix) + _transpose(jnp.tril(matrix, -1))
+
+
+def _transpose(matrix: jax.Array) -> jax.Array:
+    return jnp.swapaxes(matrix, -1, -2)

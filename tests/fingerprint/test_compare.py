@@ -119,7 +119,7 @@ def test_all_ways_to_compare_agree(dtype):
     assert_close(one.vi, result.vi[0, 1], scale=3)
 
 
-@pytest.mark.parametrize("block_size", [1, 4, 15, 1000])
+@pytest.mark.parametrize("block_size", [1, 4])
 def test_blocks_change_nothing(dtype, block_size):
     means, log_variances = spaces.random_channels(4, 15, dtype)
     labels = np.random.default_rng(0).integers(0, 3, (2, 15))

@@ -1,8 +1,12 @@
 import inspect
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
+from jax.test_util import check_grads
 
 from jaxinfo._numerics import compiled, linalg, ratio
 from tests.helpers import assert_all_finite, assert_close
@@ -43,3 +47,38 @@ def test_compiled_functions_keep_name_signature_and_lowering():
     assert list(inspect.signature(raise_to).parameters) == ["x", "power"]
     lowered = raise_to.lower(jax.ShapeDtypeStruct((2,), jnp.float32), power=2)
     assert lowered.compile()(jnp.ones(2)).shape == (2,)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 4, 9])
+def test_factors_and_their_inverses(x64, key, dim):
+    root = jax.random.normal(key, (5, dim, dim))
+    matrix = root @ jnp.swapaxes(root, 1, 2) + jnp.eye(dim)[None]
+    factor = linalg.cholesky(matrix)
+    assert_close(factor, np.linalg.cholesky(matrix))
+    assert_close(linalg.invert_factor(factor), np.linalg.inv(factor))
+    for fn, argument in ((linalg.cholesky, matrix), (linalg.invert_factor, factor)):
+        order = 2 if dim == 4 else 1
+        check_grads(jax.jit(fn), (argument,), order=order, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dim", [2, 5])
+def test_a_matrix_that_is_not_positive_has_no_factor(dim):
+    good, bad = jnp.eye(dim), -jnp.eye(dim)
+    factors = linalg.cholesky(jnp.stack([good, bad]))
+    assert_close(factors[0], good)
+    assert jnp.any(jnp.isnan(factors[1]))
+
+
+def test_batches_of_factors_end_on_few_cores():
+    # Batched calls of LAPACK that run at once can wait for each other for ever.
+    code = (
+        "import jax, jax.numpy as jnp\n"
+        "from jaxinfo._numerics import linalg\n"
+        "x = jnp.stack([jnp.eye(12)] * 100)\n"
+        "def pair(x):\n"
+        "    return [linalg.invert_factor(linalg.cholesky(c * x)) for c in (1., 2.)]\n"
+        "pair = jax.jit(pair)\n"
+        "for _ in range(200):\n"
+        "    jax.block_until_ready(pair(x))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
