@@ -22,6 +22,9 @@ class Case(NamedTuple):
         grad: Positions of the arguments that it is differentiable in.
         keeps_dtype: Whether results have the dtype of the data.
         scale: How much rounding its results show, as ``assert_close`` counts it.
+        smooth: Fields of its result that are differentiable; none for all.
+        is_heavy: Whether tests that compile it again, or run it step by step, are left
+            to the slow ones.
     """
 
     fn: Callable[..., Any]
@@ -30,6 +33,8 @@ class Case(NamedTuple):
     grad: tuple[int, ...] = (0,)
     keeps_dtype: bool = True
     scale: float = 1.0
+    smooth: tuple[str, ...] = ()
+    is_heavy: bool = False
 
 
 def key(rng):
