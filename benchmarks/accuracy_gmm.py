@@ -2,18 +2,23 @@
 
     python benchmarks/accuracy_gmm.py [--seeds 100] [--sizes 200 500 2000]
 
-prints a table; the reference's published figures stand in the README.
+prints a table. With an environment of gmm-mi (see `gmm_mi_peer`), and for as many
+samples of each line as ``--reference-seeds`` says, gmm-mi's figures stand beside.
 """
 
 import argparse
 import pathlib
 import sys
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import digamma
 from tqdm import tqdm
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import gmm_mi_peer
 
 from jaxinfo import gmm
 
@@ -62,34 +67,87 @@ def estimates(keys, x, y):
     return jax.lax.map(one, (keys, x, y))
 
 
-def cell(family, parameter, n, num_seeds):
-    """Errors of the mean and the value, and how often the mean's interval holds."""
+class Accuracy(NamedTuple):
+    """How estimates lie about the truth."""
+
+    bias: float
+    rmse: float
+    absolute: float
+    covered: tuple[float, float]  # within one and two standard deviations
+
+
+def accuracy(estimate, std, truth):
+    """Judge estimates of one truth."""
+    error = np.asarray(estimate) - truth
+    score = np.abs(error) / std
+    return Accuracy(
+        bias=error.mean(),
+        rmse=np.sqrt(np.mean(error**2)),
+        absolute=np.abs(error).mean(),
+        covered=(np.mean(score <= 1), np.mean(score <= 2)),
+    )
+
+
+class Cell(NamedTuple):
+    """Estimates of samples of one law and size."""
+
+    truth: float
+    mean: Accuracy
+    value: Accuracy
+    converged: float
+    reference: Accuracy | None
+
+
+def cell(family, parameter, n, num_seeds, num_reference_seeds):
+    """Estimate all samples of one law, and the first of them by gmm-mi."""
     rng = np.random.default_rng([n, int(1000 * parameter), len(family.__name__)])
     samples = [family(rng, n, parameter) for _ in range(num_seeds)]
-    x, y = (
-        jnp.asarray(np.stack(part)) for part in list(zip(*samples, strict=True))[:2]
-    )
+    x, y = (np.stack(part) for part in list(zip(*samples, strict=True))[:2])
     keys = jax.random.split(jax.random.key(n), num_seeds)
-    mean, std, value, converged = map(np.asarray, estimates(keys, x, y))
-    truth = samples[0][2]
-    score = np.abs(mean - truth) / std
-    return {
-        "truth": truth,
-        "mean": (np.mean(mean - truth), np.sqrt(np.mean((mean - truth) ** 2))),
-        "value": (np.mean(value - truth), np.sqrt(np.mean((value - truth) ** 2))),
-        "absolute": np.mean(np.abs(mean - truth)),
-        "covered": [(score <= 1).mean(), (score <= 2).mean()],
-        "converged": converged.mean(),
-    }
+    results = estimates(keys, *(jnp.asarray(z, jnp.float32) for z in (x, y)))
+    mean, std, value, converged = map(np.asarray, results)
+    truth, reference = samples[0][2], None
+    if num_reference_seeds:
+        pairs = np.stack([x, y], axis=2)[:num_reference_seeds]
+        reference = accuracy(*gmm_mi_peer.estimates(pairs)[:, 1:].T, truth)
+    return Cell(
+        truth=truth,
+        mean=accuracy(mean, std, truth),
+        value=accuracy(value, std, truth),
+        converged=converged.mean(),
+        reference=reference,
+    )
+
+
+def bias_and_rmse(one):
+    """A cell of the table; a dash where there is none."""
+    return "-" if one is None else f"{one.bias:+.4f} / {one.rmse:.4f}"
+
+
+def coverage(one):
+    """A cell of the table; a dash where there is none."""
+    return "-" if one is None else "{:.2f}, {:.2f}".format(*one.covered)
+
+
+def pool(cells):
+    """A line of several laws: means of their figures, and the root of mean squares."""
+    return Accuracy(
+        bias=np.mean([one.bias for one in cells]),
+        rmse=np.sqrt(np.mean([one.rmse**2 for one in cells])),
+        absolute=np.mean([one.absolute for one in cells]),
+        covered=tuple(np.mean([one.covered for one in cells], axis=0)),
+    )
 
 
 def main(argv=None):
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--reference-seeds", type=int, default=20)
     parser.add_argument("--sizes", type=int, nargs="+", default=[200, 500, 2000])
     parser.add_argument("--markdown", type=pathlib.Path, help="file for the table")
     arguments = parser.parse_args(argv)
+    number = arguments.reference_seeds if gmm_mi_peer.is_available() else 0
     tasks = [
         (name, family, parameter, n)
         for n in arguments.sizes
@@ -98,33 +156,35 @@ def main(argv=None):
     ]
     lines = [
         "| sample | truth | n | `mean`: bias / RMSE | `value`: bias / RMSE | "
-        "within 1, 2 std | converged |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        f"within 1, 2 std | converged | gmm-mi ({number}) | within 1, 2 std |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     pooled = {}
     for name, family, parameter, n in tqdm(tasks, file=sys.stderr):
-        one = cell(family, parameter, n, arguments.seeds)
+        one = cell(family, parameter, n, arguments.seeds, number)
         lines.append(
-            f"| {name} {parameter:g} | {one['truth']:.3f} | {n} "
-            f"| {one['mean'][0]:+.4f} / {one['mean'][1]:.4f} "
-            f"| {one['value'][0]:+.4f} / {one['value'][1]:.4f} "
-            f"| {one['covered'][0]:.2f}, {one['covered'][1]:.2f} "
-            f"| {one['converged']:.2f} |"
+            f"| {name} {parameter:g} | {one.truth:.3f} | {n} "
+            f"| {bias_and_rmse(one.mean)} | {bias_and_rmse(one.value)} "
+            f"| {coverage(one.mean)} | {one.converged:.2f} "
+            f"| {bias_and_rmse(one.reference)} | {coverage(one.reference)} |"
         )
-        if one["truth"] > 0:
+        if one.truth > 0:
             for group in ((name, n), (name, "all")):
                 pooled.setdefault(group, []).append(one)
     lines += [
         "",
-        "| pooled, but for independence | n | mean absolute error of `mean` |",
+        "| pooled, but for independence | n | bias / RMSE of `mean` | mean absolute "
+        "error | within 1, 2 std | gmm-mi | mean absolute error | within 1, 2 std |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    lines[-1] += " within 1, 2 std |"
-    lines.append("| --- | --- | --- | --- |")
     for (name, n), cells in pooled.items():
-        covered = np.mean([one["covered"] for one in cells], axis=0)
-        error = np.mean([one["absolute"] for one in cells])
+        ours = pool([one.mean for one in cells])
+        theirs = pool([one.reference for one in cells]) if number else None
+        absolute = f"{theirs.absolute:.4f}" if number else "-"
         lines.append(
-            f"| {name} | {n} | {error:.4f} | {covered[0]:.3f}, {covered[1]:.3f} |"
+            f"| {name} | {n} | {bias_and_rmse(ours)} | {ours.absolute:.4f} "
+            f"| {ours.covered[0]:.3f}, {ours.covered[1]:.3f} "
+            f"| {bias_and_rmse(theirs)} | {absolute} | {coverage(theirs)} |"
         )
     table = "\n".join(lines) + "\n"
     if arguments.markdown:

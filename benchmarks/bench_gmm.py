@@ -2,23 +2,13 @@
 
     python benchmarks/bench_gmm.py [--quick] [--json FILE] [--markdown FILE]
 
-gmm-mi needs an older scikit-learn, so it runs in an environment of its own:
-
-    python3.11 -m venv reference
-    reference/bin/pip install scikit-learn==1.5.2 gmm-mi==0.8.2 "numpy<2"
-    GMM_MI_PYTHON=reference/bin/python python benchmarks/bench_gmm.py
-
-Without ``GMM_MI_PYTHON`` its comparisons are left out. It is given one BLAS thread,
-with which it is fastest.
+gmm-mi runs in an environment of its own, see `gmm_mi_peer`; without it, its
+comparisons are left out.
 """
 
 import functools
-import json
-import os
 import pathlib
-import subprocess
 import sys
-import tempfile
 import time
 import warnings
 
@@ -27,40 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import gmm_mi_peer
 import harness
 
 from jaxinfo import gmm
-
-# Run by the other Python: seconds and value of estimates of given pairs of columns.
-_REFERENCE = """
-import json, sys, time
-import numpy as np
-from gmm_mi.mi import EstimateMI
-pairs = np.load(sys.argv[1])
-out = []
-for pair in pairs:
-    start = time.perf_counter()
-    mean, std = EstimateMI().fit_estimate(pair)
-    out.append([time.perf_counter() - start, float(mean), float(std)])
-print("RESULT" + json.dumps(out))
-"""
-
-
-def reference(pairs):
-    """Seconds, mean and std that gmm-mi takes and gives for pairs ``(m, n, 2)``."""
-    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, "pairs.npy")
-        np.save(path, pairs)
-        finished = subprocess.run(
-            [os.environ["GMM_MI_PYTHON"], "-c", _REFERENCE, str(path)],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, **threads, "PYTHONPATH": ""},
-        )
-    line = next(x for x in finished.stdout.splitlines() if x.startswith("RESULT"))
-    return np.array(json.loads(line.removeprefix("RESULT")))
 
 
 def samples(rng, n):
@@ -94,7 +54,7 @@ def side(name, seconds, result, compile_seconds=None):
 
 def bench_pairs(quick):
     """One estimate with defaults, beside one of gmm-mi."""
-    if "GMM_MI_PYTHON" not in os.environ:
+    if not gmm_mi_peer.is_available():
         return []
     rows = []
     for name, pair in samples(np.random.default_rng(0), 300 if quick else 1000).items():
@@ -105,7 +65,7 @@ def bench_pairs(quick):
         compile_seconds = time.perf_counter() - start
         seconds, result = timed(gmm.mutual_information, key, x, y)
         ours = side("mutual_information", seconds, result, compile_seconds)
-        out = reference(pair[None])
+        out = gmm_mi_peer.estimates(pair[None])
         theirs = side("gmm-mi", list(out[:, 0]), out)
         shapes = f"n = {len(pair)}"
         rows.append(
@@ -130,7 +90,7 @@ def bench_pairs(quick):
 
 def bench_matrix(quick):
     """All pairs of ten latents and five factors, beside some pairs of gmm-mi."""
-    if "GMM_MI_PYTHON" not in os.environ:
+    if not gmm_mi_peer.is_available():
         return []
     rng = np.random.default_rng(1)
     n, a, b = (300, 2, 2) if quick else (1000, 10, 5)
@@ -142,7 +102,9 @@ def bench_matrix(quick):
         gmm.mutual_information_matrix, jax.random.key(0), *single, repeats=3
     )
     some = [(i % a, i % b) for i in range(0, a * b, 7 if quick else 5)]
-    out = reference(np.stack([np.stack([x[:, i], y[:, j]], 1) for i, j in some]))
+    out = gmm_mi_peer.estimates(
+        np.stack([np.stack([x[:, i], y[:, j]], 1) for i, j in some])
+    )
     ours = side("mutual_information_matrix, a pair", [s / (a * b) for s in seconds], 0)
     theirs = side("gmm-mi, a pair", [float(out[:, 0].mean())], 0)
     gaps = [abs(float(result.mean[p]) - o[1]) for p, o in zip(some, out, strict=True)]

@@ -270,7 +270,7 @@ def _level(
         key,
         dim,
         mixture.means.dtype,
-        num_nodes=max(_LEAST_NODES, 2 ** (share.bit_length() - 1)) if share else 16,
+        num_nodes=max(_LEAST_NODES, 2 ** max(share.bit_length() - 1, 0)),
         num_shifts=_NUM_SHIFTS,
     )
 

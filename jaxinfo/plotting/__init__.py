@@ -10,6 +10,7 @@ from jaxinfo.plotting._ensembles import (
     similarity_matrix,
 )
 from jaxinfo.plotting._fusion import continuity_by_references, fusion_losses
+from jaxinfo.plotting._information import information_matrix, mixture_density
 from jaxinfo.plotting._spaces import (
     channel_posteriors,
     posterior_ellipses,
@@ -22,6 +23,8 @@ __all__ = [
     "consistency",
     "continuity_by_references",
     "fusion_losses",
+    "information_matrix",
+    "mixture_density",
     "posterior_ellipses",
     "rank_correlations",
     "similarity_matrix",

@@ -1,5 +1,6 @@
 """Axes, units and colours that all figures share."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,3 +33,18 @@ def axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
 def bits(value: ArrayLike) -> npt.NDArray[Any]:
     """Nats to bits, as NumPy."""
     return np.asarray(measures.nats_to_bits(np.asarray(value)))
+
+
+def write_cells(
+    ax: "Axes",
+    texts: Mapping[tuple[int, ...], str],
+    *,
+    is_dark: npt.NDArray[np.bool_],
+    fontsize: str = "medium",
+) -> None:
+    """Write into cells ``(row, column)`` of a heat map, white on dark ones."""
+    for (row, column), text in texts.items():
+        color = "white" if is_dark[row, column] else "black"
+        ax.text(
+            column, row, text, color=color, fontsize=fontsize, ha="center", va="center"
+        )

@@ -110,10 +110,12 @@ def rank_correlations(
         )
     ax = _figures.axes(ax, (2.5 + 0.6 * size, 1.5 + 0.6 * size))
     image = ax.imshow(correlations, cmap="PuOr", vmin=-1, vmax=1)
-    for (row, column), value in np.ndenumerate(correlations):
-        if np.isfinite(value):
-            color = "white" if abs(value) > 0.7 else "black"
-            ax.text(column, row, f"{value:.2f}", color=color, ha="center", va="center")
+    texts = {
+        place: f"{value:.2f}"
+        for place, value in np.ndenumerate(correlations)
+        if np.isfinite(value)
+    }
+    _figures.write_cells(ax, texts, is_dark=np.abs(correlations) > 0.7)
     ax.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(size), names)
     ax.set_xlabel("Measure")

@@ -37,6 +37,7 @@ def test_truths_are_the_closed_forms(accuracy):
             assert_close(truth, expected, tolerance=1e-12 * max(1, expected))
 
 
+@pytest.mark.slow
 def test_a_table_has_a_line_for_each_family(accuracy, tmp_path):
     file = tmp_path / "table.md"
     accuracy.main(["--seeds", "2", "--sizes", "60", "--markdown", str(file)])

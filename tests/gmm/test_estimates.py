@@ -113,7 +113,7 @@ def test_a_matrix_is_its_pairs_and_a_bad_column_spoils_no_other(pair):
     columns = jnp.concatenate([x, 0 * x, x.at[0].set(jnp.nan)], axis=1)
     others = jnp.concatenate([y, x], axis=1)
     key = jax.random.key(1)
-    options = {"max_components": 2, "num_bootstrap": 10}
+    options = {"max_components": 2, "num_bootstrap": 2}
     matrix = gmm.mutual_information_matrix(key, columns, others, **options)
     single = gmm.mutual_information(jax.random.fold_in(key, 0), x, y, **options)
     for name in (*FIELDS, "values", "scores", "num_components"):
@@ -122,10 +122,21 @@ def test_a_matrix_is_its_pairs_and_a_bad_column_spoils_no_other(pair):
     assert np.isnan(matrix.value[0, 1])
     assert np.all(np.isnan(matrix.value[2]))
     np.testing.assert_array_equal(matrix.converged, [[1, 0], [1, 1], [0, 0]])
-    options = {"max_components": 1, "num_bootstrap": 0}
+
+
+def test_pairs_side_by_side_are_pairs_in_turn(pair):
+    x, y = pair
+    columns = jnp.concatenate([x, y], axis=1)
     alone, side_by_side = (
-        gmm.mutual_information_matrix(key, columns, others, block_size=size, **options)
-        for size in (None, 2)
+        gmm.mutual_information_matrix(
+            jax.random.key(1),
+            columns,
+            columns[::-1],
+            max_components=1,
+            num_bootstrap=0,
+            block_size=size,
+        )
+        for size in (None, 3)
     )
     assert_close(side_by_side.value, alone.value, scale=10.0)
 
@@ -152,7 +163,7 @@ def test_classes():
     assert_close(result.value, -0.9 * np.log(0.9) - 0.1 * np.log(0.1), tolerance=2e-3)
     assert result.num_components[2] == 0
     assert np.all(np.isneginf(result.mixture.log_weights[2]))
-    uniform = information(labels, prior="uniform")
+    uniform = information(labels, prior="uniform", max_components=1, num_bootstrap=0)
     assert_close(uniform.value, np.log(2), tolerance=1e-3)
     number = labels.astype(int)
     for wrong in (3, -1):
