@@ -247,8 +247,8 @@ def class_mutual_information_matrix(
         ...     num_classes=(3, 2),
         ...     max_components=1,
         ... )
-        >>> print(result.value)
-        [[1.099 0.00]]
+        >>> print(*result.value[0])
+        1.099 0.00
     """
     key = checks.as_key("key", key)
     x = checks.as_float("x", x, "(n, a)")

@@ -89,9 +89,8 @@ def mutual_information_matrix(
         >>> result = gmm.mutual_information_matrix(
         ...     jax.random.key(1), x, y, max_components=1
         ... )
-        >>> print(result.mean)
-        [[ 0.798  0.279]
-         [-0.001  0.297]]
+        >>> print(*result.mean[0], *result.mean[1])
+        0.798 0.279 -0.001 0.297
     """
     key = checks.as_key("key", key)
     x = checks.as_float("x", x, "(n, a)")

@@ -88,7 +88,24 @@ def test_every_public_function_has_a_case():
     assert set(PUBLIC) == set(CASES) | HOST_SIDE
 
 
-@each_case_or_slow
+# What takes seconds step by step.
+SLOW_WITHOUT_JIT = {
+    "fingerprint.channel_pairwise",
+    "fingerprint.monte_carlo_compare",
+    "fusion.fuse",
+    "gmm.initialize",
+    "gmm.mixture_conditional_mutual_information",
+    "gmm.mixture_mutual_information",
+}
+
+
+@parametrize(
+    {
+        name: case._replace(is_heavy=case.is_heavy or name in SLOW_WITHOUT_JIT)
+        for name, case in CASES.items()
+    },
+    pytest.mark.slow,
+)
 def test_compiled_equals_eager(case):
     args = draw(case, jnp.float32)
     compiled = case.fn(*args, **case.kwargs)

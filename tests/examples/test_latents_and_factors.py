@@ -3,6 +3,7 @@
 import importlib.util
 import pathlib
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,8 +15,6 @@ PATH = pathlib.Path(__file__).parents[2] / "examples" / "04_latents_and_factors.
 @pytest.fixture(autouse=True)
 def _standard_promotion():
     """The example is written for users, who have no strict promotion."""
-    import jax
-
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
 
@@ -68,6 +67,7 @@ def test_the_rate_is_the_divergence_from_the_prior(example):
     np.testing.assert_allclose(example.rate(means, log_variances), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_latents_that_are_factors_are_recognised(example, key):
     class Copy:
         """An encoder whose first latents are the first two factors, nearly exact."""

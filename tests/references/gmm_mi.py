@@ -85,6 +85,11 @@ def start(method, x, k, seed, scale=None):
         else:
             means = x.min(0) + (x.max(0) - x.min(0)) * random.rand(k, d)
         return np.full(k, 1 / k), means, spheres
+    if method == "kmeans_sklearn":
+        from sklearn.cluster import KMeans
+
+        labels = KMeans(k, n_init=1, random_state=random).fit(x).labels_
+        return _m_step(x, np.eye(k)[labels])
     weights, means, covariances = _lloyd(x, k, random)
     if method == "randomized_kmeans":
         scale = 1.0 if scale is None else scale
