@@ -74,13 +74,16 @@ class Accuracy(NamedTuple):
     rmse: float
     absolute: float
     covered: tuple[float, float]  # within one and two standard deviations
+    failed: int  # estimates left out, as there are none
 
 
 def accuracy(estimate, std, truth):
     """Judge estimates of one truth."""
-    error = np.asarray(estimate) - truth
-    score = np.abs(error) / std
+    has_value = np.isfinite(estimate)
+    error = np.asarray(estimate)[has_value] - truth
+    score = np.abs(error) / std[has_value]
     return Accuracy(
+        failed=int(np.sum(~has_value)),
         bias=error.mean(),
         rmse=np.sqrt(np.mean(error**2)),
         absolute=np.abs(error).mean(),
@@ -121,7 +124,10 @@ def cell(family, parameter, n, num_seeds, num_reference_seeds):
 
 def bias_and_rmse(one):
     """A cell of the table; a dash where there is none."""
-    return "-" if one is None else f"{one.bias:+.4f} / {one.rmse:.4f}"
+    if one is None:
+        return "-"
+    failed = f", {one.failed} failed" if one.failed else ""
+    return f"{one.bias:+.4f} / {one.rmse:.4f}{failed}"
 
 
 def coverage(one):
@@ -136,6 +142,7 @@ def pool(cells):
         rmse=np.sqrt(np.mean([one.rmse**2 for one in cells])),
         absolute=np.mean([one.absolute for one in cells]),
         covered=tuple(np.mean([one.covered for one in cells], axis=0)),
+        failed=sum(one.failed for one in cells),
     )
 
 

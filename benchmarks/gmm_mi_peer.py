@@ -26,7 +26,10 @@ pairs = np.load(sys.argv[1])
 out = []
 for pair in pairs:
     start = time.perf_counter()
-    mean, std = EstimateMI().fit_estimate(pair)
+    try:
+        mean, std = EstimateMI().fit_estimate(pair)
+    except (ValueError, np.linalg.LinAlgError):  # as a component has collapsed
+        mean = std = float("nan")
     out.append([time.perf_counter() - start, float(mean), float(std)])
 print("RESULT" + json.dumps(out))
 """
@@ -38,7 +41,10 @@ def is_available():
 
 
 def estimates(pairs):
-    """Seconds, mean and std that gmm-mi takes and gives for pairs ``(m, n, 2)``."""
+    """Seconds, mean and std that gmm-mi takes and gives for pairs ``(m, n, 2)``.
+
+    NaN where it stops with an error.
+    """
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "pairs.npy")

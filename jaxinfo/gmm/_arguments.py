@@ -27,7 +27,8 @@ def mixture(
 def weights(weights: ArrayLike | None, x: jax.Array) -> jax.Array:
     """Weights of the rows of ``x``, one by default; all NaN if one is negative."""
     if weights is None:
-        return jnp.ones_like(x[:, 0])
+        # Known weights would be folded by the compiler, at the cost of a long run.
+        return jax.lax.optimization_barrier(jnp.ones_like(x[:, 0]))
     given = checks.as_float("weights", weights, "(n,)", n=x.shape[0]).astype(x.dtype)
     return jnp.where(jnp.any(given < 0), jnp.nan, given)
 
