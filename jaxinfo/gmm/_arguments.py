@@ -11,7 +11,11 @@ from jaxinfo.gmm._types import GaussianMixture
 def mixture(
     name: str, mixture: GaussianMixture, dim: int | None = None
 ) -> GaussianMixture:
-    """Check the shapes of a mixture, and give its arrays one dtype."""
+    """Check the shapes of a mixture, and give its arrays one dtype.
+
+    What an absent component has for a mean and a factor is replaced, as it is to be
+    ignored and may be singular.
+    """
     if not isinstance(mixture, tuple) or len(mixture) != 3:
         raise TypeError(
             f"Expected `{name}` to be a GaussianMixture, got {type(mixture).__name__}."
@@ -21,14 +25,24 @@ def mixture(
     sizes = {"k": means.shape[0], "d": means.shape[1]}
     log_weights = checks.as_float(f"{name}.log_weights", mixture[0], "(k,)", **sizes)
     trils = checks.as_float(f"{name}.scale_trils", mixture[2], "(k, d, d)", **sizes)
-    return GaussianMixture(*checks.promote(log_weights, means, trils))
+    log_weights, means, trils = checks.promote(log_weights, means, trils)
+    is_absent = jnp.isneginf(log_weights)
+    identity = jnp.eye(means.shape[1], dtype=means.dtype)[None]
+    return GaussianMixture(
+        log_weights=log_weights,
+        means=jnp.where(is_absent[:, None], 0, means),
+        scale_trils=jnp.where(is_absent[:, None, None], identity, trils),
+    )
 
 
 def weights(weights: ArrayLike | None, x: jax.Array) -> jax.Array:
     """Weights of the rows of ``x``, one by default; all NaN if one is negative."""
     if weights is None:
         # Known weights would be folded by the compiler, at the cost of a long run.
-        return jax.lax.optimization_barrier(jnp.ones_like(x[:, 0]))
+        ones: jax.Array = jax.lax.optimization_barrier(  # type: ignore[no-untyped-call]
+            jnp.ones_like(x[:, 0])
+        )
+        return ones
     given = checks.as_float("weights", weights, "(n,)", n=x.shape[0]).astype(x.dtype)
     return jnp.where(jnp.any(given < 0), jnp.nan, given)
 

@@ -13,6 +13,7 @@ from jaxinfo.gmm import (
     _lanes,
     _moments,
     _options,
+    _starts,
 )
 from jaxinfo.gmm._integrals import Nodes
 from jaxinfo.gmm._options import Sampling
@@ -368,9 +369,8 @@ def _shrunk(fits: jax.Array, shares: jax.Array, num_rows: jax.Array) -> jax.Arra
     raw = jnp.sum(jax.vmap(_moments.to_raw)(fits), axis=1)
     mass, means, covariances = _moments.unpack(_moments.from_raw(raw))
     pooled = jnp.sum(shares[:, None, None] * covariances, axis=0)
-    extra = means.shape[1] + 2
-    count = jnp.maximum(num_rows, 0).astype(fits.dtype)[:, None, None]
-    shrunk = (count * covariances + extra * pooled[None]) / (count + extra)
+    count = jnp.maximum(num_rows, 0).astype(fits.dtype)
+    shrunk = _starts.draw_towards(pooled, covariances, count)
     single = _moments.pack(mass, means, shrunk)
     padded = jnp.pad(single[:, None], ((0, 0), (0, capacity - 1), (0, 0)))
     return jnp.where(num_rows[:, None, None] >= 0, padded, fits)

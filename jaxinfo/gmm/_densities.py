@@ -32,9 +32,13 @@ def log_density(mixture: GaussianMixture, points: jax.Array) -> jax.Array:
     """Log-density at points ``(n, d)``; ``-inf`` if every component is absent."""
     terms = joint(mixture, points)
     largest = jax.lax.stop_gradient(jnp.max(terms, axis=0))
-    total = jnp.log(jnp.sum(jnp.exp(terms - largest[None]), axis=0)) + largest
+    # Points so far that even the logarithm overflows.
+    is_nowhere = jnp.isneginf(largest)
+    offset = jnp.where(is_nowhere, 0, largest)
+    scaled = jnp.where(is_nowhere[None], 0, terms - offset[None])
+    total = jnp.log(jnp.sum(jnp.exp(scaled), axis=0)) + largest
     is_nothing = jnp.all(jnp.isneginf(mixture.log_weights))
-    return jnp.where(is_nothing, -jnp.inf, total)
+    return jnp.where(is_nowhere | is_nothing, -jnp.inf, total)
 
 
 def marginal(mixture: GaussianMixture, dims: tuple[int, ...]) -> GaussianMixture:

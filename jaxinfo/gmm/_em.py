@@ -68,7 +68,8 @@ def em(
     Returns:
         The fit. A step that is not finite is not taken: the last finite parameters are
         returned with ``converged`` false. Singular data (constant or duplicated
-        columns, n at most d), a NaN or infinity in a row of positive weight, weights
+        columns, n at most d, a column determined by others to within 16 d roundings of
+        its variance), a NaN or infinity in a row of positive weight, weights
         that are negative or all zero give NaN.
 
     Raises:

@@ -228,11 +228,6 @@ def only_group(estimated: Estimated) -> Estimated:
     )
 
 
-def log_volume(problem: Problem) -> jax.Array:
-    """What log-densities in the frame exceed those in the units of the data by."""
-    return _frame.log_det(problem.frame)
-
-
 def over_groups(fn: Callable[..., Result], *groups: Any) -> Result:
     """Apply a function to one group after the other: each takes its own time only."""
     if jax.tree.leaves(groups)[0].shape[0] > 1:
@@ -315,9 +310,9 @@ def _uncertain(
         problem.frame, mixtures_of(fits, shares)
     )
     mixtures = jax.vmap(lambda m: pad(m, settings.max_components))(mixtures)
-    is_empty = jnp.sum(problem.groups, axis=1) == 0
+    is_empty = jnp.all(problem.groups * problem.weights[None] == 0, axis=1)
     log_weights = jnp.where(is_empty[:, None], -jnp.inf, mixtures.log_weights)
-    scores = fit.scores - log_volume(problem)
+    scores = fit.scores - _frame.log_det(problem.frame)
     return Estimated(
         mean=mean,
         std=std,
@@ -369,8 +364,8 @@ def _refits(
     n = problem.weights.shape[0]
     factors = _replicates.factors(
         key,
-        (sampling.num_bootstrap, n),
-        problem.weights.dtype,
+        jax.lax.stop_gradient(problem.weights),
+        num_replicates=sampling.num_bootstrap,
         resampling=sampling.resampling,
     )
     weights = factors * problem.weights[None]

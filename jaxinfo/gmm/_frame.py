@@ -58,6 +58,8 @@ def standardise(x: jax.Array, weights: jax.Array) -> tuple[Frame, jax.Array]:
     pivots = jnp.diagonal(factor) ** 2
     dim = x.shape[1]
     is_regular = jnp.all(pivots > 16 * dim * float(np.finfo(x.dtype).eps))
+    # Rounding may leave pivots of a size where there are none.
+    is_regular = is_regular & (jnp.sum(is_used) > dim)
     factor = jnp.where(is_regular, factor, jnp.nan)
     whitener = linalg.invert_factor(factor)
     frame = Frame(
@@ -70,7 +72,10 @@ def standardise(x: jax.Array, weights: jax.Array) -> tuple[Frame, jax.Array]:
 
 
 def log_det(frame: Frame) -> jax.Array:
-    """Logarithm of the volume of a unit cube of the frame, in the data's units."""
+    """Logarithm of the volume of a unit cube of the frame, in the data's units.
+
+    Log-densities in the frame exceed those in the units of the data by it.
+    """
     return jnp.sum(jnp.log(frame.scale)) + linalg.log_det_of_factor(frame.factor) / 2
 
 

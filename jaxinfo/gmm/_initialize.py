@@ -30,16 +30,16 @@ def initialize(
       :math:`(N_k C_k + (d + 2) C) / (N_k + d + 2)`, with the pooled :math:`C`, and a
       millionth of the data's.
     - ``"jitter"``: the same, each mean moved by a draw from its own covariance.
-    - ``"points"``: equal weights, spheres around data points, which are moved by their
-      radius :math:`(V \Gamma(d/2 + 1) / k)^{1/d} / \sqrt\pi` in random directions;
+    - ``"points"``: equal weights, spheres around data points, which are moved by normal
+      draws times their radius :math:`(V \Gamma(d/2 + 1) / k)^{1/d} / \sqrt\pi`;
       :math:`V` is the volume of the bounding box.
     - ``"box"``: such spheres anywhere in the bounding box.
     - ``"responsibilities"``: random ones. It starts next to a saddle of the likelihood,
       where loose tolerances stop at once: better avoided.
 
     Not meant to be differentiated: the draws are differentiable almost everywhere in
-    ``x``, but fits forget their start. Costs :math:`O(n k d)` time, in :math:`n k`
-    numbers of memory.
+    ``x``, but fits forget their start. Costs :math:`O(n k d^2)` time, in
+    :math:`n (k + d^2 / 2)` numbers of memory.
 
     Args:
         key: Random key.

@@ -65,7 +65,8 @@ def responsibilities(mixture: GaussianMixture, x: ArrayLike) -> jax.Array:
         x: Points. Shape ``(n, d)``.
 
     Returns:
-        Responsibilities, summing to one in each row. Shape ``(n, k)``.
+        Responsibilities, summing to one in each row; NaN where a point is so far that
+        the logarithms of all densities overflow. Shape ``(n, k)``.
 
     Raises:
         TypeError: If an argument is complex or not an array.

@@ -13,15 +13,20 @@ _EVALUATIONS = 48
 
 
 def factors(
-    key: jax.Array, shape: tuple[int, int], dtype: jnp.dtype, *, resampling: str
+    key: jax.Array, weights: jax.Array, *, num_replicates: int, resampling: str
 ) -> jax.Array:
-    """Factors ``(b, n)`` on the weights of rows: one replicate each."""
+    """Factors ``(b, n)`` on the weights ``(n,)`` of rows: one replicate each."""
+    shape = (num_replicates, weights.shape[0])
     if resampling == "dirichlet":
-        return jax.random.exponential(key, shape, dtype)
-    num_replicates, n = shape
-    index = jax.random.randint(key, shape, 0, n)
-    row = jnp.arange(num_replicates)[:, None]
-    return jnp.zeros(shape, dtype).at[row, index].add(1.0)
+        return jax.random.exponential(key, shape, weights.dtype)
+    # Rows of weight zero are not there: as many draws as there are others, from these.
+    is_used = weights > 0
+    number = jnp.sum(is_used)
+    used_first = jnp.argsort(~is_used, stable=True)
+    drawn = used_first[jax.random.randint(key, shape, 0, jnp.maximum(number, 1))]
+    counts = (jnp.arange(shape[1]) < number).astype(weights.dtype)
+    replicate = jnp.arange(num_replicates)[:, None]
+    return jnp.zeros(shape, weights.dtype).at[replicate, drawn].add(counts[None])
 
 
 def refit(

@@ -349,8 +349,7 @@ def _score(
 
     def held_out(density: _moments.Density, weights: jax.Array) -> jax.Array:
         log_density = _moments.log_densities(density, rows)
-        total = jnp.sum(jnp.where(weights == 0, 0, weights * log_density))
-        return total / jnp.sum(weights)
+        return jnp.sum(jnp.where(weights == 0, 0, weights * log_density))
 
     by_fold = _by_blocks(
         jax.vmap(held_out),
@@ -359,8 +358,8 @@ def _score(
         rows=rows,
         settings=settings,
     )
-    share = jnp.sum(folds.validation, axis=1)
-    score = jnp.sum(share * by_fold) / jnp.sum(share)
+    # Not by fold, as one without rows has no mean.
+    score = jnp.sum(by_fold) / jnp.sum(folds.validation)
     if settings.criterion == "validation":
         return score
     count = jnp.sum(folds.validation > 0).astype(score.dtype)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.gmm import _arguments, _em, _estimates, _options
+from jaxinfo.gmm import _arguments, _em, _estimates, _frame, _options
 from jaxinfo.gmm._search import State
 from jaxinfo.gmm._types import FitResult, Selection
 
@@ -228,7 +228,7 @@ def select(
         return Selection(
             mixture=_estimates.pad(result.mixture, max_components),
             num_components=fit.num_components,
-            scores=fit.scores - _estimates.log_volume(problem),
+            scores=fit.scores - _frame.log_det(problem.frame),
             log_likelihood=result.log_likelihood,
             num_steps=fit.num_steps,
             converged=fit.converged & jnp.isfinite(result.log_likelihood),

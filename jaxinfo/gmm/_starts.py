@@ -57,10 +57,17 @@ def shrink(moments: jax.Array, num_rows: jax.Array) -> jax.Array:
     """Draw covariances towards the pooled one, as ``d + 2`` samples of it would."""
     mass, means, covariances = _moments.unpack(moments)
     pooled = jnp.sum(mass[:, None, None] * covariances, axis=0)
-    count = (mass * num_rows.astype(mass.dtype))[:, None, None]
-    extra = means.shape[1] + 2
-    covariances = (count * covariances + extra * pooled[None]) / (count + extra)
-    return _moments.pack(mass, means, covariances)
+    count = mass * num_rows.astype(mass.dtype)
+    return _moments.pack(mass, means, draw_towards(pooled, covariances, count))
+
+
+def draw_towards(
+    pooled: jax.Array, covariances: jax.Array, count: jax.Array
+) -> jax.Array:
+    """Covariances ``(k, d, d)`` of ``count`` samples and ``d + 2`` pooled ones."""
+    extra = pooled.shape[0] + 2
+    count = count[:, None, None]
+    return (count * covariances + extra * pooled[None]) / (count + extra)
 
 
 def split(

@@ -62,6 +62,61 @@ def test_weight_zero_is_the_same_as_leaving_a_sample_out(pair):
         assert_close(getattr(actual, name), getattr(expected, name), scale=10.0)
 
 
+def test_replicates_by_counts_draw_from_the_samples_that_are_there():
+    x = jax.random.normal(jax.random.key(0), (40, 1))
+    weights = jnp.zeros(40).at[5:13].set(1)
+    options = {"max_components": 1, "num_bootstrap": 400, "resampling": "counts"}
+
+    def entropy(x, weights=None):
+        return gmm.entropy(jax.random.key(1), x, weights=weights, **options)
+
+    weighted, alone = entropy(x, weights), entropy(x[5:13])
+    assert_close(weighted.value, alone.value, scale=10.0)
+    # Standard deviations of 400 replicates each, of which some are far out.
+    assert 0.75 < weighted.std / alone.std < 1.33
+
+
+def test_fewer_samples_than_folds_have_a_score(pair):
+    x, y = pair
+    weights = jnp.zeros(100).at[:4].set(1)
+    chosen = gmm.select(
+        jax.random.key(0),
+        jnp.concatenate([x, y], axis=1),
+        max_components=1,
+        weights=weights,
+    )
+    assert np.all(np.isfinite(chosen.scores))
+
+
+def test_a_class_without_weight_is_empty():
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(60, 1)), np.arange(60) % 3
+    options = {"num_classes": 3, "max_components": 1, "num_bootstrap": 0}
+    result = gmm.class_mutual_information(
+        jax.random.key(0), x, labels, weights=(labels < 2).astype(float), **options
+    )
+    np.testing.assert_array_equal(result.num_components, [1, 1, 0])
+    assert np.all(np.isneginf(result.mixture.log_weights[2]))
+    assert np.all(np.isneginf(result.scores[2]))
+    constant = gmm.class_mutual_information(
+        jax.random.key(0), 0 * x, labels % 2, **options
+    )
+    np.testing.assert_array_equal(constant.num_components, [1, 1, 0])
+    assert constant.value == 0
+
+
+def test_gradients_at_a_constant_side_are_finite_beside_vectors():
+    y = jax.random.normal(jax.random.key(0), (40, 2))
+
+    def value(x, y, weights):
+        options = {"max_components": 1, "num_bootstrap": 0, "weights": weights}
+        return gmm.mutual_information(jax.random.key(1), x, y, **options).value
+
+    slopes = jax.grad(value, argnums=(0, 1, 2))(jnp.ones((40, 1)), y, jnp.ones(40))
+    for slope in slopes:
+        assert np.all(np.asarray(slope) == 0)
+
+
 def test_the_scale_of_weights_does_not_matter(pair):
     actual = estimate(*pair, weights=jnp.full(100, 7.0))
     expected = estimate(*pair)

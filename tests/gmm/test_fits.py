@@ -7,7 +7,7 @@ import pytest
 
 from jaxinfo import gmm
 from jaxinfo.gmm import _implicit, _moments
-from tests.helpers import assert_close, assert_trees_close
+from tests.helpers import assert_all_finite, assert_close, assert_trees_close
 
 
 @pytest.fixture
@@ -177,3 +177,45 @@ def test_more_components_than_samples_collapse(x, size):
     result = gmm.em(start, few)
     assert np.isfinite(result.log_likelihood)
     assert np.any(result.collapsed)
+
+
+def test_what_an_absent_component_holds_is_ignored(mixture, x):
+    def padded(filler):
+        def pad(leaf):
+            return jnp.concatenate([leaf, jnp.full_like(leaf[:1], filler)])
+
+        extra = jax.tree.map(pad, mixture)
+        return extra._replace(log_weights=extra.log_weights.at[2].set(-jnp.inf))
+
+    for filler in (0.0, jnp.nan):
+        extra = padded(filler)
+        assert_close(gmm.log_prob(extra, x), gmm.log_prob(mixture, x))
+        assert np.all(np.asarray(gmm.responsibilities(extra, x)[:, 2]) == 0)
+        values = [
+            gmm.mixture_mutual_information(
+                jax.random.key(0), one, dim_x=1, num_samples=1
+            ).value
+            for one in (extra, mixture)
+        ]
+        assert_close(*values)
+        slope = jax.grad(lambda one: jnp.sum(gmm.log_prob(one, x)))(extra)
+        assert_all_finite(slope)
+
+
+def test_points_out_of_all_range_have_no_density():
+    mixture = gmm.GaussianMixture(jnp.zeros(1), jnp.zeros((1, 2)), jnp.eye(2)[None])
+    x = jnp.array([[1e18, 0.0], [1e25, 0.0]])
+    log_density = gmm.log_prob(mixture, x)
+    assert np.isfinite(log_density[0])
+    assert np.isneginf(log_density[1])
+
+
+@pytest.mark.parametrize("dim", [5, 20])
+def test_as_many_samples_as_dimensions_have_no_density(dim):
+    start = gmm.GaussianMixture(jnp.zeros(1), jnp.zeros((1, dim)), jnp.eye(dim)[None])
+    x = jax.random.normal(jax.random.key(0), (40, dim, dim))
+    results = jax.vmap(lambda x: gmm.em(start, x, max_steps=3))(x)
+    assert np.all(np.isnan(results.log_likelihood))
+    assert not np.any(results.converged)
+    one_more = jax.random.normal(jax.random.key(0), (dim + 1, dim), jnp.float32)
+    assert np.isfinite(gmm.em(start, one_more, max_steps=3).log_likelihood)
