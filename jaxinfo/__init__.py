@@ -1,7 +1,15 @@
 """How much information learned representations carry, share and transfer."""
 
-from jaxinfo import fingerprint, fusion, gmm, measures, plotting
+from jaxinfo import diffusion, fingerprint, fusion, gmm, measures, plotting
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "fingerprint", "fusion", "gmm", "measures", "plotting"]
+__all__ = [
+    "__version__",
+    "diffusion",
+    "fingerprint",
+    "fusion",
+    "gmm",
+    "measures",
+    "plotting",
+]

@@ -13,11 +13,11 @@ from jax.test_util import check_grads
 
 import jaxinfo
 from tests import helpers
-from tests.contracts import gmm_cases
+from tests.contracts import diffusion_cases, gmm_cases
 from tests.contracts.cases import CASES as SMALLER_CASES
 from tests.contracts.cases import HOST_SIDE, cast
 
-CASES = SMALLER_CASES | gmm_cases.CASES
+CASES = SMALLER_CASES | diffusion_cases.CASES | gmm_cases.CASES
 
 
 def public_functions():
@@ -90,6 +90,8 @@ def test_every_public_function_has_a_case():
 
 # What takes seconds step by step.
 SLOW_WITHOUT_JIT = {
+    "diffusion.binned_mutual_information",
+    "diffusion.permutation_test",
     "fingerprint.channel_pairwise",
     "fingerprint.monte_carlo_compare",
     "fusion.fuse",

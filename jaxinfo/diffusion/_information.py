@@ -1,0 +1,459 @@
+"""Mutual information of points and labels, by entropies within classes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxinfo._numerics import checks, compiled, logspace, resampling
+from jaxinfo.diffusion import _kernels, _relatives, _subsets
+from jaxinfo.diffusion._types import PermutationTest, SpectralMutualInformation
+
+
+@compiled.jit(static_argnames=("num_classes", "num_repetitions"))
+def spectral_mutual_information(
+    key: ArrayLike,
+    x: ArrayLike,
+    labels: ArrayLike,
+    *,
+    num_classes: int,
+    bandwidth: ArrayLike,
+    diffusion_time: ArrayLike = 1.0,
+    num_repetitions: int = 5,
+    alpha: ArrayLike = 0.0,
+) -> SpectralMutualInformation:
+    r"""Diffusion spectral mutual information (DSMI) of points with labels.
+
+    With :math:`n_c` points in class c, and :math:`A_{c,r}` as many drawn from all
+    points without replacement,
+
+    .. math::
+        \sum_c \frac{n_c}{n} \Big[ \frac{1}{R} \sum_r S_t(x_{A_{c,r}}) - S_t(x_{y = c})
+        \Big] .
+
+    It is not Shannon's mutual information: it may exceed the entropy of the labels, and
+    be a little negative for labels that tell nothing; `permutation_test` tells whether
+    it is zero. Sets of one size share their subsets, which the standard error counts.
+
+    Differentiable in ``x``, ``bandwidth``, ``diffusion_time`` and ``alpha``. Costs
+    :math:`O((c + R s) n_c^3)` time for s different class sizes, on matrices padded to
+    at most twice :math:`n_c`, one after the other. Under ``jax.vmap`` every padded size
+    is solved for each subset: batch with ``jax.lax.map``.
+
+    Args:
+        key: Random key of the subsets.
+        x: Samples of a representation. Shape ``(n, d)``.
+        labels: Classes from 0 to ``num_classes - 1``, integers or booleans; of a scalar
+            by `equal_width_labels`, of a cloud by `cluster_labels`. Shape ``(n,)``.
+        num_classes: Number of classes; empty ones count for nothing. Static.
+        bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
+            positive.
+        diffusion_time: Power of the diffusion matrix, not negative.
+        num_repetitions: Subsets of each size, at least 2. Static.
+        alpha: Density exponent between 0 and 1.
+
+    Returns:
+        Information in nats, of modulus at most ``log(n)`` less the entropy of the
+        labels, with its standard error and the entropies behind it. NaN if ``x`` is not
+        finite, a label no class, or an option not in its range.
+
+    Raises:
+        TypeError: If ``key`` is not a typed key, labels are neither integers nor
+            booleans, or an argument is complex or not an array.
+        ValueError: If a shape is not the documented one, a count too small, or the
+            matrix of all points too large to index.
+
+    References:
+        Liao et al., `Assessing neural network representations during training using
+        noise-resilient diffusion spectral entropy <https://arxiv.org/abs/2312.04823>`_,
+        2024, definition IV.2, estimated with subsets of equal sizes as its package
+        does.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import diffusion
+        >>> labels = jnp.arange(60) % 3
+        >>> noise = jax.random.normal(jax.random.key(0), (60, 2))
+        >>> x = noise + 99.0 * labels[:, None].astype(float)
+        >>> result = diffusion.spectral_mutual_information(
+        ...     jax.random.key(1), x, labels, num_classes=3, bandwidth=20.0
+        ... )
+        >>> print(result.value)  # about log(3)
+        1.1
+    """
+    key, x, classes = _read(key, x, labels, num_classes)
+    width = _scalar_width(bandwidth, x)
+    time = checks.as_scalar("diffusion_time", diffusion_time, x.dtype)
+    entropy = _subsets.spectral(width, time, _kernels.exponent(alpha, x.dtype))
+    return _compare_classes(key, x, classes, entropy, num_classes, num_repetitions)
+
+
+@compiled.jit(static_argnames=("num_classes", "num_repetitions"))
+def matrix_entry_mutual_information(
+    key: ArrayLike,
+    x: ArrayLike,
+    labels: ArrayLike,
+    *,
+    num_classes: int,
+    bandwidth: ArrayLike,
+    num_repetitions: int = 5,
+    alpha: ArrayLike = 0.5,
+) -> SpectralMutualInformation:
+    r"""Information of points with labels by the entropy of matrix entries.
+
+    As `spectral_mutual_information`, with the entropy :math:`S` of
+    `matrix_entry_entropy` in its place,
+
+    .. math::
+        \sum_c \frac{n_c}{n} \Big[ \frac{1}{R} \sum_r S(x_{A_{c,r}}) - S(x_{y = c})
+        \Big] .
+
+    For comparison with published results: it can be strongly negative for perfect
+    labels, as a class has more neighbours in reach than a subset of all points.
+
+    Differentiable in ``x``, ``bandwidth`` and ``alpha``. Costs :math:`O((c + R s) n_c^2
+    d)` time, one subset after the other.
+
+    Args:
+        key: Random key of the subsets.
+        x: Samples of a representation. Shape ``(n, d)``.
+        labels: Classes from 0 to ``num_classes - 1``, integers or booleans. Shape
+            ``(n,)``.
+        num_classes: Number of classes; empty ones count for nothing. Static.
+        bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
+            positive.
+        num_repetitions: Subsets of each size, at least 2. Static.
+        alpha: Density exponent between 0 and 1.
+
+    Returns:
+        Difference of entropies in nats, of any sign, with its standard error and the
+        entropies behind it. NaN as for `spectral_mutual_information`.
+
+    Raises:
+        TypeError: If ``key`` is not a typed key, labels are neither integers nor
+            booleans, or an argument is complex or not an array.
+        ValueError: If a shape is not the documented one, a count too small, or the
+            matrix of all points too large to index.
+
+    References:
+        Liao et al., `Assessing neural network representations during training using
+        noise-resilient diffusion spectral entropy <https://arxiv.org/abs/2312.04823>`_,
+        2024; an option of its package.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import diffusion
+        >>> x = jax.random.normal(jax.random.key(0), (20, 2))
+        >>> result = diffusion.matrix_entry_mutual_information(
+        ...     jax.random.key(1), x, jnp.zeros(20, int), num_classes=1, bandwidth=1.0
+        ... )
+        >>> print(jnp.round(result.value, 4) + 0.0)  # every subset is all points
+        0.0
+    """
+    key, x, classes = _read(key, x, labels, num_classes)
+    width = _scalar_width(bandwidth, x)
+    entropy = _subsets.matrix_entry(width, _kernels.exponent(alpha, x.dtype))
+    return _compare_classes(key, x, classes, entropy, num_classes, num_repetitions)
+
+
+@compiled.jit(static_argnames=("num_classes", "num_repetitions"))
+def adjacency_mutual_information(
+    key: ArrayLike,
+    x: ArrayLike,
+    labels: ArrayLike,
+    *,
+    num_classes: int,
+    bandwidth: ArrayLike,
+    num_repetitions: int = 5,
+) -> SpectralMutualInformation:
+    r"""Information of points with labels by the spectrum of the kernel itself.
+
+    As `spectral_mutual_information`, with the entropy :math:`S` of `adjacency_entropy`
+    in its place,
+
+    .. math::
+        \sum_c \frac{n_c}{n} \Big[ \frac{1}{R} \sum_r S(x_{A_{c,r}}) - S(x_{y = c})
+        \Big] .
+
+    For comparison with published results: it can be negative for perfect labels.
+
+    Differentiable in ``x`` and ``bandwidth``. Costs :math:`O((c + R s) n_c^3)` time,
+    one subset after the other.
+
+    Args:
+        key: Random key of the subsets.
+        x: Samples of a representation. Shape ``(n, d)``.
+        labels: Classes from 0 to ``num_classes - 1``, integers or booleans. Shape
+            ``(n,)``.
+        num_classes: Number of classes; empty ones count for nothing. Static.
+        bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
+            positive.
+        num_repetitions: Subsets of each size, at least 2. Static.
+
+    Returns:
+        Difference of entropies in nats, of any sign, with its standard error and the
+        entropies behind it. NaN as for `spectral_mutual_information`.
+
+    Raises:
+        TypeError: If ``key`` is not a typed key, labels are neither integers nor
+            booleans, or an argument is complex or not an array.
+        ValueError: If a shape is not the documented one, a count too small, or the
+            matrix of all points too large to index.
+
+    References:
+        Liao et al., `Assessing neural network representations during training using
+        noise-resilient diffusion spectral entropy <https://arxiv.org/abs/2312.04823>`_,
+        2024; an option of its package.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import diffusion
+        >>> x = jax.random.normal(jax.random.key(0), (20, 2))
+        >>> result = diffusion.adjacency_mutual_information(
+        ...     jax.random.key(1), x, jnp.zeros(20, int), num_classes=1, bandwidth=1.0
+        ... )
+        >>> print(jnp.round(result.value, 4) + 0.0)  # every subset is all points
+        0.0
+    """
+    key, x, classes = _read(key, x, labels, num_classes)
+    entropy = _subsets.adjacency(_scalar_width(bandwidth, x))
+    return _compare_classes(key, x, classes, entropy, num_classes, num_repetitions)
+
+
+@compiled.jit(static_argnames=("num_classes", "num_permutations"))
+def permutation_test(
+    key: ArrayLike,
+    x: ArrayLike,
+    labels: ArrayLike,
+    *,
+    num_classes: int,
+    bandwidth: ArrayLike,
+    diffusion_time: ArrayLike = 1.0,
+    num_permutations: int = 99,
+    alpha: ArrayLike = 0.0,
+) -> PermutationTest:
+    r"""Test whether labels tell anything about points, by permuting them.
+
+    With the entropy within classes :math:`T(y) = \sum_c \frac{n_c}{n} S_t(x_{y = c})`
+    and B random permutations,
+
+    .. math::
+        p = \frac{1 + \#\{\pi: T(\pi y) \le T(y)\}}{1 + B} ,
+
+    and the information is the mean of :math:`T(\pi y)` less :math:`T(y)`: a random
+    partition has classes of the same sizes.
+
+    Not differentiable: the p-value is a step function. Costs :math:`O(B c n_c^3)` time.
+
+    Args:
+        key: Random key of the permutations.
+        x: Samples of a representation. Shape ``(n, d)``.
+        labels: Classes from 0 to ``num_classes - 1``, integers or booleans. Shape
+            ``(n,)``.
+        num_classes: Number of classes; empty ones count for nothing. Static.
+        bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
+            positive.
+        diffusion_time: Power of the diffusion matrix, not negative.
+        num_permutations: Permutations :math:`B`, at least 2. Static.
+        alpha: Density exponent between 0 and 1.
+
+    Returns:
+        Information in nats, mean and standard deviation of the permuted entropies, and
+        the p-value. NaN as for `spectral_mutual_information`.
+
+    Raises:
+        TypeError: If ``key`` is not a typed key, labels are neither integers nor
+            booleans, or an argument is complex or not an array.
+        ValueError: If a shape is not the documented one, a count too small, or the
+            matrix of all points too large to index.
+
+    References:
+        Davison and Hinkley, `Bootstrap methods and their application
+        <https://doi.org/10.1017/CBO9780511802843>`_, 1997, section 4.3.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import diffusion
+        >>> labels = jnp.arange(30) % 3
+        >>> noise = jax.random.normal(jax.random.key(0), (30, 2))
+        >>> x = noise + 9.0 * labels[:, None].astype(float)
+        >>> result = diffusion.permutation_test(
+        ...     jax.random.key(1), x, labels, num_classes=3, bandwidth=1.0
+        ... )
+        >>> print(result.p_value)
+        0.01
+    """
+    key, x, classes = _read(key, x, labels, num_classes)
+    x = jax.lax.stop_gradient(x)
+    checks.at_least("num_permutations", num_permutations, 2)
+    width = _scalar_width(bandwidth, x)
+    time = checks.as_scalar("diffusion_time", diffusion_time, x.dtype)
+    entropy = _subsets.spectral(width, time, _kernels.exponent(alpha, x.dtype))
+    n = x.shape[0]
+
+    def choose(index: jax.Array) -> jax.Array:
+        partition, one = index // num_classes, index % num_classes
+        shuffled = jax.random.permutation(jax.random.fold_in(key, partition), n)
+        chosen = _subsets.members(classes, one)
+        # The first partition is that of the labels.
+        return jnp.where(partition == 0, chosen, shuffled[chosen])
+
+    sizes = jnp.tile(classes.sizes, 1 + num_permutations)
+    flat = _subsets.entropies(entropy, x, choose, sizes, num_classes=num_classes)
+    share = classes.sizes.astype(x.dtype) / n
+    within = jnp.sum(flat.reshape(-1, num_classes) * share[None], axis=1)
+    within = jnp.where(classes.is_valid, within, jnp.nan)
+    null = within[1:]
+    number = jnp.sum(null <= within[0]).astype(x.dtype)
+    p_value = (1 + number) / (1 + num_permutations)
+    mean = jnp.mean(null)
+    return PermutationTest(
+        value=mean - within[0],
+        null_mean=mean,
+        null_std=jnp.std(null, ddof=1),
+        p_value=jnp.where(jnp.all(jnp.isfinite(within)), p_value, jnp.nan),
+    )
+
+
+@compiled.jit(static_argnames=("num_classes", "num_bins"))
+def binned_mutual_information(
+    x: ArrayLike, labels: ArrayLike, *, num_classes: int, num_bins: int = 2
+) -> jax.Array:
+    r"""Shannon information of points in a grid of equal bins with labels (CSMI).
+
+    With the cells :math:`Q` of `binned_entropy`, the same for all classes,
+
+    .. math::
+        I(Q; Y) = H(Q) + H(Y) - H(Q, Y) .
+
+    Equals the entropy of the labels as soon as every sample has a cell of its own,
+    which takes few columns. Not differentiable: its gradient is zero. Costs :math:`O(n
+    d \log n)` time and :math:`O(n (d + c))` memory.
+
+    Args:
+        x: Samples of a representation. Shape ``(n, d)``.
+        labels: Classes from 0 to ``num_classes - 1``, integers or booleans. Shape
+            ``(n,)``.
+        num_classes: Number of classes. Static.
+        num_bins: Bins of a column. Static.
+
+    Returns:
+        Information in nats, between 0 and the entropy of the labels. NaN if ``x`` is
+        not finite or a label no class. Shape ``()``.
+
+    Raises:
+        TypeError: If labels are neither integers nor booleans, or an argument is
+            complex or not an array.
+        ValueError: If a shape is not the documented one, or a count below 1.
+
+    References:
+        Liao et al., `Assessing neural network representations during training using
+        noise-resilient diffusion spectral entropy <https://arxiv.org/abs/2312.04823>`_,
+        2024; its package bins each class anew, which can give negative values.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import diffusion
+        >>> x = jnp.array([[0.0], [0.1], [0.9], [1.0]])
+        >>> print(
+        ...     diffusion.binned_mutual_information(
+        ...         x, jnp.array([0, 0, 1, 1]), num_classes=2
+        ...     )
+        ... )  # log(2)
+        0.6931
+    """
+    array = jax.lax.stop_gradient(checks.as_float("x", x, "(n, d)"))
+    labels = _read_labels(labels, array.shape[0])
+    checks.at_least("num_classes", num_classes, 1)
+    checks.at_least("num_bins", num_bins, 1)
+    n = array.shape[0]
+    cells = _relatives.cells(array, num_bins)
+    table = jnp.zeros((n, num_classes), array.dtype).at[cells, labels].add(1) / n
+
+    def entropy(p: jax.Array) -> jax.Array:
+        return -jnp.sum(logspace.xlogx(p))
+
+    information = (
+        entropy(jnp.sum(table, axis=0))
+        + entropy(jnp.sum(table, axis=1))
+        - entropy(table)
+    )
+    is_valid = jnp.all((labels >= 0) & (labels < num_classes))
+    is_valid = is_valid & jnp.all(jnp.isfinite(array))
+    return jnp.where(is_valid, information, jnp.nan)
+
+
+def _read(
+    key: ArrayLike, x: ArrayLike, labels: ArrayLike, num_classes: int
+) -> tuple[jax.Array, jax.Array, _subsets.Classes]:
+    """Check a key, points and their labels."""
+    key = checks.as_key("key", key)
+    array = _kernels.points(x)
+    given = _read_labels(labels, array.shape[0])
+    checks.at_least("num_classes", num_classes, 1)
+    return key, array, _subsets.classes(given, num_classes)
+
+
+def _read_labels(labels: ArrayLike, n: int) -> jax.Array:
+    is_boolean = getattr(labels, "dtype", None) == jnp.dtype(bool)
+    given = jnp.asarray(labels).astype(int) if is_boolean else labels
+    return checks.as_labels("labels", given, "(n,)", n=n)
+
+
+def _scalar_width(bandwidth: ArrayLike, x: jax.Array) -> jax.Array:
+    if np.ndim(bandwidth):
+        raise ValueError(
+            f"Expected `bandwidth` to have shape (), got {np.shape(bandwidth)}."
+        )
+    return _kernels.widths(bandwidth, x)
+
+
+def _compare_classes(
+    key: jax.Array,
+    x: jax.Array,
+    classes: _subsets.Classes,
+    entropy: _subsets.Entropy,
+    num_classes: int,
+    num_repetitions: int,
+) -> SpectralMutualInformation:
+    """Entropies of random subsets less those of the classes of their sizes."""
+    checks.at_least("num_repetitions", num_repetitions, 2)
+    n, sizes = x.shape[0], classes.sizes
+    same = sizes[:, None] == sizes[None, :]
+    first = jnp.argmax(same, axis=1)
+    is_first = first == jnp.arange(num_classes)
+
+    def choose(index: jax.Array) -> jax.Array:
+        subset = index - num_classes
+        shuffled = jax.random.permutation(jax.random.fold_in(key, index), n)
+        return jnp.where(subset < 0, _subsets.members(classes, index), shuffled)
+
+    # The classes, then the subsets; classes of one size share those of the first.
+    asked = jnp.where(is_first, sizes, 0)
+    flat = _subsets.entropies(
+        entropy,
+        x,
+        choose,
+        jnp.concatenate([sizes, jnp.repeat(asked, num_repetitions)]),
+        num_classes=num_classes,
+    )
+    of_classes = flat[:num_classes]
+    drawn = flat[num_classes:].reshape(num_classes, num_repetitions)
+    mean, error = resampling.mean_and_standard_error(drawn.T)
+    mean, share = mean[first], sizes.astype(x.dtype) / n
+    shared = jnp.where(is_first, jnp.sum(jnp.where(same, share[None], 0), axis=1), 0)
+    squares = jnp.sum((shared * error) ** 2)
+    is_zero = squares == 0
+    root = jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, squares)))
+    value = jnp.sum(share * (mean - of_classes))
+    return SpectralMutualInformation(
+        value=jnp.where(classes.is_valid, value, jnp.nan),
+        standard_error=jnp.where(classes.is_valid, root, jnp.nan),
+        class_entropies=of_classes,
+        subset_entropies=mean,
+        class_sizes=sizes,
+    )

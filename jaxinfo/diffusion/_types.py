@@ -1,0 +1,45 @@
+"""Results of spectral mutual information."""
+
+from typing import NamedTuple
+
+import jax
+
+
+class SpectralMutualInformation(NamedTuple):
+    """How much less entropy classes have than subsets of all points of their sizes.
+
+    Attributes:
+        value: The information, in nats. Shape ``()``.
+        standard_error: Standard error of ``value`` from the random subsets. Shape
+            ``()``.
+        class_entropies: Entropy of the points of each class, in nats; 0 for an empty
+            class. Shape ``(c,)``.
+        subset_entropies: Mean entropy of random subsets of the size of each class, in
+            nats. Shape ``(c,)``.
+        class_sizes: Points of each class, integers. Shape ``(c,)``.
+    """
+
+    value: jax.Array
+    standard_error: jax.Array
+    class_entropies: jax.Array
+    subset_entropies: jax.Array
+    class_sizes: jax.Array
+
+
+class PermutationTest(NamedTuple):
+    """A permutation test of spectral mutual information.
+
+    Attributes:
+        value: Mean over permuted labels of the entropy within classes, less that of the
+            labels, in nats. Shape ``()``.
+        null_mean: Mean entropy within classes of permuted labels, in nats. Shape
+            ``()``.
+        null_std: Its standard deviation over permutations, in nats. Shape ``()``.
+        p_value: Share of permutations, the labels counted in, whose classes have no
+            more entropy. Shape ``()``.
+    """
+
+    value: jax.Array
+    null_mean: jax.Array
+    null_std: jax.Array
+    p_value: jax.Array
