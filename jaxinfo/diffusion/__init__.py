@@ -9,10 +9,10 @@ from jaxinfo.diffusion._information import (
     adjacency_mutual_information,
     binned_mutual_information,
     matrix_entry_mutual_information,
-    permutation_test,
     spectral_mutual_information,
 )
 from jaxinfo.diffusion._labels import cluster_labels, equal_width_labels
+from jaxinfo.diffusion._permutation import permutation_test
 from jaxinfo.diffusion._relatives import (
     adjacency_entropy,
     binned_entropy,
