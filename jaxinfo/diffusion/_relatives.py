@@ -202,7 +202,11 @@ def neighbor_graph_entropy(x: ArrayLike, *, num_neighbors: int = 10) -> jax.Arra
             f"Expected `num_neighbors` to be at most the {n} points, got "
             f"{num_neighbors}."
         )
-    squares = _kernels.squared_distances(points / _kernels.unit(points))
+    # Computed once: were they computed again for the comparison, rounded otherwise, the
+    # last neighbour could be beyond its own distance.
+    squares = jax.lax.optimization_barrier(  # type: ignore[no-untyped-call]
+        _kernels.squared_distances(points / _kernels.unit(points))
+    )
     nearest, _ = jax.lax.top_k(-squares, num_neighbors)
     graph = (squares <= -nearest[:, -1:]).astype(points.dtype)
     values = jnp.abs(jnp.linalg.eigvals(graph))
