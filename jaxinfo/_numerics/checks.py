@@ -71,6 +71,13 @@ def as_labels(name: str, labels: ArrayLike, shape: str, **sizes: int) -> jax.Arr
     return array.astype(int)
 
 
+def as_classes(name: str, labels: ArrayLike, shape: str, **sizes: int) -> jax.Array:
+    """Check class labels: integers, or booleans, which count as 0 and 1."""
+    is_boolean = getattr(labels, "dtype", None) == jnp.dtype(bool)
+    given = jnp.asarray(labels).astype(int) if is_boolean else labels
+    return as_labels(name, given, shape, **sizes)
+
+
 def as_key(name: str, key: ArrayLike) -> jax.Array:
     """Check that a random key is one typed key, as ``jax.random.key`` makes it."""
     dtype = getattr(key, "dtype", None)

@@ -271,7 +271,7 @@ def binned_mutual_information(
         0.6931
     """
     array = jax.lax.stop_gradient(checks.as_float("x", x, "(n, d)"))
-    labels = _read_labels(labels, array.shape[0])
+    labels = checks.as_classes("labels", labels, "(n,)", n=array.shape[0])
     checks.at_least("num_classes", num_classes, 1)
     checks.at_least("num_bins", num_bins, 1)
     n = array.shape[0]
@@ -297,15 +297,9 @@ def read(
     """Check a key, points and their labels."""
     key = checks.as_key("key", key)
     array = _kernels.points(x)
-    given = _read_labels(labels, array.shape[0])
+    given = checks.as_classes("labels", labels, "(n,)", n=array.shape[0])
     checks.at_least("num_classes", num_classes, 1)
     return key, array, _subsets.classes(given, num_classes)
-
-
-def _read_labels(labels: ArrayLike, n: int) -> jax.Array:
-    is_boolean = getattr(labels, "dtype", None) == jnp.dtype(bool)
-    given = jnp.asarray(labels).astype(int) if is_boolean else labels
-    return checks.as_labels("labels", given, "(n,)", n=n)
 
 
 def scalar_width(bandwidth: ArrayLike, x: jax.Array) -> jax.Array:

@@ -47,13 +47,6 @@ def weights(weights: ArrayLike | None, x: jax.Array) -> jax.Array:
     return jnp.where(jnp.any(given < 0), jnp.nan, given)
 
 
-def labels(name: str, labels: ArrayLike, shape: str, **sizes: int) -> jax.Array:
-    """Check class labels, integers or booleans."""
-    is_boolean = getattr(labels, "dtype", None) == jnp.dtype(bool)
-    given = jnp.asarray(labels).astype(int) if is_boolean else labels
-    return checks.as_labels(name, given, shape, **sizes)
-
-
 def dims(name: str, dims: tuple[int, ...], dim: int) -> tuple[int, ...]:
     """Check a choice of dimensions."""
     if not isinstance(dims, tuple):

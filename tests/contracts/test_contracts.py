@@ -49,7 +49,6 @@ def parametrize(cases, heavy=()):
 DIFFERENTIABLE = {name: case for name, case in CASES.items() if case.grad}
 each_case = parametrize(CASES)
 each_case_or_slow = parametrize(CASES, pytest.mark.slow)
-each_differentiable = parametrize(DIFFERENTIABLE)
 each_differentiable_or_slow = parametrize(DIFFERENTIABLE, pytest.mark.slow)
 
 

@@ -93,3 +93,12 @@ def test_checks_work_on_tracers():
     assert f(jnp.ones(2)).shape == (2,)
     with pytest.raises(ValueError, match="Expected `x`"):
         f(jnp.ones((2, 2)))
+
+
+def test_classes_may_be_booleans_where_labels_may_not():
+    flags = np.array([True, False])
+    np.testing.assert_array_equal(checks.as_classes("labels", flags, "(n,)"), [1, 0])
+    with pytest.raises(TypeError, match="`labels` to hold integers, got dtype bool"):
+        checks.as_labels("labels", flags, "(n,)")
+    with pytest.raises(TypeError, match="`labels` to hold integers, got dtype float"):
+        checks.as_classes("labels", np.ones(2), "(n,)")
