@@ -1,6 +1,8 @@
 """Fixtures of all tests, and the strictness that the library is held to."""
 
+import itertools
 import os
+import pathlib
 
 import jaxlib
 
@@ -30,6 +32,24 @@ settings.register_profile(
     "jaxinfo", deadline=None, max_examples=25, derandomize=True, database=None
 )
 settings.load_profile("jaxinfo")
+
+
+# Every compiled program maps memory, and Linux ends a process that asks for more than
+# 65530 maps, amid a compilation: well before, all programs are given up.
+_MOST_MAPS = 25_000
+_MAPS = pathlib.Path("/proc/self/maps")
+
+
+@pytest.fixture(autouse=True)
+def room_for_programs():
+    """Forget compiled programs before they fill the process."""
+    yield
+    is_due = next(_ended) % 16 == 0 and _MAPS.exists()
+    if is_due and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
+        jax.clear_caches()
+
+
+_ended = itertools.count()
 
 
 @pytest.fixture(params=["float32", "float64"])
