@@ -372,19 +372,22 @@ def _refits(
     fixed = jax.lax.stop_gradient(problem)
     rows = _moments.as_rows(fixed.points, num_components=moments.shape[1])
 
-    def refit(weights: jax.Array) -> jax.Array:
-        return jax.vmap(
+    # One axis of lanes for replicates and groups: nested axes compile to slower loops.
+    by_group = jax.vmap(lambda w: lane_weights(fixed._replace(weights=w)))(
+        jax.lax.stop_gradient(weights)
+    )
+    num_replicates, num_groups = by_group.shape[:2]
+    refits = _lanes.by_blocks(
+        jax.vmap(
             lambda fit, weights: _replicates.refit(
                 fit, rows, weights, settings.stopping.regularization
             )
-        )(moments, lane_weights(fixed._replace(weights=weights)))
-
-    refits = _lanes.by_blocks(
-        jax.vmap(refit),
-        jax.lax.stop_gradient(weights),
+        ),
+        jnp.tile(moments, (num_replicates, 1, 1)),
+        by_group.reshape(-1, n),
         block_size=settings.block_size,
-        lane_entries=n * moments.shape[0] * moments.shape[1],
-    )
+        lane_entries=n * moments.shape[1],
+    ).reshape(num_replicates, num_groups, *moments.shape[1:])
     return (
         jnp.concatenate([problem.weights[None], weights]),
         jnp.concatenate([moments[None], refits]),

@@ -202,15 +202,7 @@ def likeliest(
     lanes: _lanes.Lane, rows: Rows, weights: jax.Array, settings: Settings
 ) -> _lanes.Lane:
     """Run lanes on the same data to their ends, and keep the best."""
-
-    def run(lanes: _lanes.Lane, weights: jax.Array) -> _lanes.Lane:
-        return jax.lax.while_loop(
-            lambda lanes: jnp.any(lanes.is_running),
-            lambda lanes: _lanes.advance_all(lanes, rows, weights, settings.stopping),
-            lanes,
-        )
-
-    lanes = _by_blocks(run, lanes, weights, rows=rows, settings=settings)
+    lanes = _run_all(lanes, rows, weights, settings)
     best: _lanes.Lane = jax.tree.map(
         lambda leaf: leaf[jnp.argmax(lanes.log_likelihood)], lanes
     )
@@ -251,13 +243,8 @@ def solve(
     by_fold = lanes.log_likelihood.reshape(num_folds, num_inits)
     best = jnp.argmax(by_fold, axis=1)
     chosen = best + num_inits * jnp.arange(num_folds)
-    return _by_blocks(
-        lambda lanes, weights: _lanes.run_all(lanes, rows, weights, settings.stopping),
-        jax.tree.map(lambda leaf: leaf[chosen], lanes),
-        training,
-        rows=rows,
-        settings=settings,
-    )
+    chosen_lanes = jax.tree.map(lambda leaf: leaf[chosen], lanes)
+    return _run_all(chosen_lanes, rows, training, settings)
 
 
 def _try_next(
@@ -325,6 +312,18 @@ def _all_starts(
     )
     clusters = clusters.reshape(-1, number, *clusters.shape[1:])
     return jnp.concatenate([splits, clusters], axis=1)
+
+
+def _run_all(
+    lanes: _lanes.Lane, rows: Rows, weights: jax.Array, settings: Settings
+) -> _lanes.Lane:
+    return _by_blocks(
+        lambda lanes, weights: _lanes.run_all(lanes, rows, weights, settings.stopping),
+        lanes,
+        weights,
+        rows=rows,
+        settings=settings,
+    )
 
 
 def _by_blocks(
