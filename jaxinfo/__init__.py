@@ -1,6 +1,6 @@
 """How much information learned representations carry, share and transfer."""
 
-from jaxinfo import diffusion, fingerprint, fusion, gmm, measures, plotting
+from jaxinfo import diffusion, fingerprint, fusion, gmm, measures, metrics, plotting
 
 __version__ = "0.1.0"
 
@@ -11,5 +11,6 @@ __all__ = [
     "fusion",
     "gmm",
     "measures",
+    "metrics",
     "plotting",
 ]

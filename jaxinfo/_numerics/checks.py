@@ -78,6 +78,15 @@ def as_classes(name: str, labels: ArrayLike, shape: str, **sizes: int) -> jax.Ar
     return as_labels(name, given, shape, **sizes)
 
 
+def as_mask(name: str, mask: ArrayLike, shape: str, **sizes: int) -> jax.Array:
+    """Check that a mask holds booleans."""
+    array = _as_array(name, mask)
+    if array.dtype != jnp.dtype(bool):
+        raise TypeError(f"Expected `{name}` to hold booleans, got dtype {array.dtype}.")
+    _check_shape(name, array.shape, shape, sizes)
+    return array
+
+
 def as_key(name: str, key: ArrayLike) -> jax.Array:
     """Check that a random key is one typed key, as ``jax.random.key`` makes it."""
     dtype = getattr(key, "dtype", None)

@@ -26,11 +26,17 @@ from jaxinfo.diffusion._spectra import (
     spectral_entropy,
     spectrum,
 )
-from jaxinfo.diffusion._types import PermutationTest, SpectralMutualInformation
+from jaxinfo.diffusion._stochastic import stochastic_spectral_entropy
+from jaxinfo.diffusion._types import (
+    PermutationTest,
+    SpectralMutualInformation,
+    StochasticEntropy,
+)
 
 __all__ = [
     "PermutationTest",
     "SpectralMutualInformation",
+    "StochasticEntropy",
     "adjacency_entropy",
     "adjacency_mutual_information",
     "binned_entropy",
@@ -50,4 +56,5 @@ __all__ = [
     "spectral_entropy",
     "spectral_mutual_information",
     "spectrum",
+    "stochastic_spectral_entropy",
 ]

@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, logspace, resampling
@@ -21,6 +20,7 @@ def spectral_mutual_information(
     diffusion_time: ArrayLike = 1.0,
     num_repetitions: int = 5,
     alpha: ArrayLike = 0.0,
+    where: ArrayLike | None = None,
 ) -> SpectralMutualInformation:
     r"""Diffusion spectral mutual information (DSMI) of points with labels.
 
@@ -51,6 +51,8 @@ def spectral_mutual_information(
         diffusion_time: Power of the diffusion matrix, not negative.
         num_repetitions: Subsets of each size, at least 2. Static.
         alpha: Density exponent between 0 and 1.
+        where: Which points to count, booleans, for padded batches; the others may have
+            any value and label. Shape ``(n,)``.
 
     Returns:
         Information in nats, of modulus at most ``log(n)`` less the entropy of the
@@ -59,7 +61,8 @@ def spectral_mutual_information(
 
     Raises:
         TypeError: If ``key`` is not a typed key, labels are neither integers nor
-            booleans, or an argument is complex or not an array.
+            booleans, ``where`` is not boolean, or an argument is complex or not an
+            array.
         ValueError: If a shape is not the documented one, a count too small, or the
             matrix of all points too large to index.
 
@@ -82,8 +85,8 @@ def spectral_mutual_information(
         >>> print(result.value)  # about log(3)
         1.1
     """
-    key, x, classes = read(key, x, labels, num_classes)
-    width = scalar_width(bandwidth, x)
+    key, x, classes = read(key, x, labels, num_classes, where)
+    width = _kernels.one_width(bandwidth, x)
     time = checks.as_scalar("diffusion_time", diffusion_time, x.dtype)
     entropy = _subsets.spectral(width, time, _kernels.exponent(alpha, x.dtype))
     return _compare_classes(key, x, classes, entropy, num_classes, num_repetitions)
@@ -153,7 +156,7 @@ def matrix_entry_mutual_information(
         0.0
     """
     key, x, classes = read(key, x, labels, num_classes)
-    width = scalar_width(bandwidth, x)
+    width = _kernels.one_width(bandwidth, x)
     entropy = _subsets.matrix_entry(width, _kernels.exponent(alpha, x.dtype))
     return _compare_classes(key, x, classes, entropy, num_classes, num_repetitions)
 
@@ -219,7 +222,7 @@ def adjacency_mutual_information(
         0.0
     """
     key, x, classes = read(key, x, labels, num_classes)
-    entropy = _subsets.adjacency(scalar_width(bandwidth, x))
+    entropy = _subsets.adjacency(_kernels.one_width(bandwidth, x))
     return _compare_classes(key, x, classes, entropy, num_classes, num_repetitions)
 
 
@@ -292,23 +295,18 @@ def binned_mutual_information(
 
 
 def read(
-    key: ArrayLike, x: ArrayLike, labels: ArrayLike, num_classes: int
+    key: ArrayLike,
+    x: ArrayLike,
+    labels: ArrayLike,
+    num_classes: int,
+    where: ArrayLike | None = None,
 ) -> tuple[jax.Array, jax.Array, _subsets.Classes]:
     """Check a key, points and their labels."""
     key = checks.as_key("key", key)
-    array = _kernels.points(x)
+    array, is_counted = _kernels.chosen_points(x, where)
     given = checks.as_classes("labels", labels, "(n,)", n=array.shape[0])
     checks.at_least("num_classes", num_classes, 1)
-    return key, array, _subsets.classes(given, num_classes)
-
-
-def scalar_width(bandwidth: ArrayLike, x: jax.Array) -> jax.Array:
-    """Check one bandwidth for all points."""
-    if np.ndim(bandwidth):
-        raise ValueError(
-            f"Expected `bandwidth` to have shape (), got {np.shape(bandwidth)}."
-        )
-    return _kernels.widths(bandwidth, x)
+    return key, array, _subsets.classes(given, num_classes, is_counted)
 
 
 def _compare_classes(
@@ -321,14 +319,14 @@ def _compare_classes(
 ) -> SpectralMutualInformation:
     """Entropies of random subsets less those of the classes of their sizes."""
     checks.at_least("num_repetitions", num_repetitions, 2)
-    n, sizes = x.shape[0], classes.sizes
+    sizes = classes.sizes
     same = sizes[:, None] == sizes[None, :]
     first = jnp.argmax(same, axis=1)
     is_first = first == jnp.arange(num_classes)
 
     def choose(index: jax.Array) -> jax.Array:
         subset = index - num_classes
-        shuffled = jax.random.permutation(jax.random.fold_in(key, index), n)
+        shuffled = _subsets.shuffled(jax.random.fold_in(key, index), classes)
         return jnp.where(subset < 0, _subsets.members(classes, index), shuffled)
 
     # The classes, then the subsets; classes of one size share those of the first.
@@ -343,7 +341,8 @@ def _compare_classes(
     of_classes = flat[:num_classes]
     drawn = flat[num_classes:].reshape(num_classes, num_repetitions)
     mean, error = resampling.mean_and_standard_error(drawn.T)
-    mean, share = mean[first], sizes.astype(x.dtype) / n
+    number = jnp.sum(sizes).astype(x.dtype)
+    mean, share = mean[first], sizes.astype(x.dtype) / number
     shared = jnp.where(is_first, jnp.sum(jnp.where(same, share[None], 0), axis=1), 0)
     squares = jnp.sum((shared * error) ** 2)
     is_zero = squares == 0

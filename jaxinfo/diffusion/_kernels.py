@@ -37,9 +37,21 @@ def points(x: ArrayLike) -> jax.Array:
         size = n**2 * array.dtype.itemsize
         raise ValueError(
             f"Expected `x` to have fewer than {int(_MOST_ENTRIES**0.5) + 1} rows, as "
-            f"their matrix would take {size} bytes, got {n}."
+            f"their matrix would take {size} bytes, got {n}; "
+            "`stochastic_spectral_entropy` takes more."
         )
     return jnp.where(jnp.all(jnp.isfinite(array)), array, jnp.nan)
+
+
+def chosen_points(
+    x: ArrayLike, where: ArrayLike | None
+) -> tuple[jax.Array, jax.Array | None]:
+    """Check points of which some may be left out; those are at zero."""
+    if where is None:
+        return points(x), None
+    array = checks.as_float("x", x, "(n, d)")
+    is_chosen = checks.as_mask("where", where, "(n,)", n=array.shape[0])
+    return points(jnp.where(is_chosen[:, None], array, 0)), is_chosen
 
 
 def widths(bandwidth: ArrayLike, x: jax.Array) -> jax.Array:
@@ -48,6 +60,15 @@ def widths(bandwidth: ArrayLike, x: jax.Array) -> jax.Array:
     given = checks.as_float("bandwidth", bandwidth, shape, n=x.shape[0])
     given = given.astype(x.dtype)
     return jnp.where(given > 0, given, jnp.nan)
+
+
+def one_width(bandwidth: ArrayLike, x: jax.Array) -> jax.Array:
+    """Check one bandwidth for all points."""
+    if np.ndim(bandwidth):
+        raise ValueError(
+            f"Expected `bandwidth` to have shape (), got {np.shape(bandwidth)}."
+        )
+    return widths(bandwidth, x)
 
 
 def exponent(alpha: ArrayLike, dtype: jnp.dtype) -> jax.Array:

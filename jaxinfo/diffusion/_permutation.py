@@ -76,7 +76,7 @@ def permutation_test(
     key, x, classes = _information.read(key, x, labels, num_classes)
     x = jax.lax.stop_gradient(x)
     checks.at_least("num_permutations", num_permutations, 2)
-    width = _information.scalar_width(bandwidth, x)
+    width = _kernels.one_width(bandwidth, x)
     time = checks.as_scalar("diffusion_time", diffusion_time, x.dtype)
     entropy = _subsets.spectral(width, time, _kernels.exponent(alpha, x.dtype))
     n = x.shape[0]

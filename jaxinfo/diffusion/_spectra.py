@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.diffusion import _eigenvalues, _kernels
+from jaxinfo.diffusion import _eigenvalues, _kernels, _subsets
 
 
 @compiled.jit
@@ -122,6 +122,7 @@ def spectral_entropy(
     bandwidth: ArrayLike,
     diffusion_time: ArrayLike = 1.0,
     alpha: ArrayLike = 0.0,
+    where: ArrayLike | None = None,
 ) -> jax.Array:
     r"""Diffusion spectral entropy (DSE) of a point cloud.
 
@@ -150,13 +151,16 @@ def spectral_entropy(
         diffusion_time: Power :math:`t` of the diffusion matrix, not negative; larger
             values keep only the coarse structure.
         alpha: Density exponent between 0 and 1.
+        where: Which points to count, booleans, for padded batches; the others may hold
+            anything, and n is the number of those counted. With one bandwidth for all
+            only. Shape ``(n,)``.
 
     Returns:
-        Entropy in nats, between 0 and ``log(n)``. NaN if ``x`` is not finite or an
-        option not in its range. Shape ``()``.
+        Entropy in nats, between 0 and ``log(n)``. NaN if no point is counted, ``x`` is
+        not finite or an option not in its range. Shape ``()``.
 
     Raises:
-        TypeError: If an argument is complex or not an array.
+        TypeError: If an argument is complex or not an array, or ``where`` not boolean.
         ValueError: If a shape is not the documented one, or the matrix too large to
             index.
 
@@ -173,8 +177,14 @@ def spectral_entropy(
         >>> print(diffusion.spectral_entropy(far_apart, bandwidth=1.0))  # log(8)
         2.0794
     """
-    x, width, exponent = _read(x, bandwidth, alpha)
+    x, is_counted = _kernels.chosen_points(x, where)
+    exponent = _kernels.exponent(alpha, x.dtype)
     time = checks.as_scalar("diffusion_time", diffusion_time, x.dtype)
+    if is_counted is not None:
+        width = _kernels.one_width(bandwidth, x)
+        value = _subsets.spectral(width, time, exponent)(x, is_counted)
+        return jnp.where(jnp.any(is_counted), value, jnp.nan)
+    width = _kernels.widths(bandwidth, x)
     matrix = _kernels.operator(x, width, exponent).matrix
     return _eigenvalues.entropies(matrix, time[None], width.ndim == 0)[0]
 

@@ -22,31 +22,48 @@ class Classes(NamedTuple):
     Attributes:
         sizes: Points of each class. Shape ``(c,)``.
         starts: Where each class begins in ``order``. Shape ``(c,)``.
-        order: The points, class by class. Shape ``(n,)``.
-        is_valid: Whether all labels are classes. Shape ``()``.
+        order: The points, class by class, those that do not count last. Shape ``(n,)``.
+        is_counted: Whether a point counts; ``None`` if all do. Shape ``(n,)``.
+        is_valid: Whether all labels that count are classes. Shape ``()``.
     """
 
     sizes: jax.Array
     starts: jax.Array
     order: jax.Array
+    is_counted: jax.Array | None
     is_valid: jax.Array
 
 
-def classes(labels: jax.Array, num_classes: int) -> Classes:
+def classes(
+    labels: jax.Array, num_classes: int, is_counted: jax.Array | None = None
+) -> Classes:
     """Sort the points by class."""
+    is_class = (labels >= 0) & (labels < num_classes)
+    if is_counted is not None:
+        labels = jnp.where(is_counted, labels, num_classes)
+        is_class = is_class | ~is_counted
     is_member = labels[None] == jnp.arange(num_classes)[:, None]
     sizes = jnp.sum(is_member, axis=1)
     return Classes(
         sizes=sizes,
         starts=jnp.cumsum(sizes) - sizes,
         order=jnp.argsort(labels, stable=True),
-        is_valid=jnp.all((labels >= 0) & (labels < num_classes)),
+        is_counted=is_counted,
+        is_valid=jnp.all(is_class),
     )
 
 
 def members(classes: Classes, index: jax.Array) -> jax.Array:
     """All points, those of one class first ``(n,)``."""
     return jnp.roll(classes.order, -classes.starts[index])
+
+
+def shuffled(key: jax.Array, classes: Classes) -> jax.Array:
+    """All points in random order ``(n,)``, those that do not count last."""
+    order = jax.random.permutation(key, classes.order.shape[0])
+    if classes.is_counted is None:
+        return order
+    return order[jnp.argsort(~classes.is_counted[order], stable=True)]
 
 
 def entropies(

@@ -1,4 +1,4 @@
-"""Results of spectral mutual information."""
+"""Results of random estimates and tests."""
 
 from typing import NamedTuple
 
@@ -24,6 +24,21 @@ class SpectralMutualInformation(NamedTuple):
     class_entropies: jax.Array
     subset_entropies: jax.Array
     class_sizes: jax.Array
+
+
+class StochasticEntropy(NamedTuple):
+    """Estimates of spectral entropies.
+
+    Attributes:
+        value: Entropies, in nats. Shape ``(t,)``.
+        standard_error: Their standard errors, from the random vectors, the quadrature
+            and rounding; 0 where the spectrum was computed. Shape ``(t,)``.
+        num_deflated: Eigenvalues that were computed, an integer. Shape ``()``.
+    """
+
+    value: jax.Array
+    standard_error: jax.Array
+    num_deflated: jax.Array
 
 
 class PermutationTest(NamedTuple):

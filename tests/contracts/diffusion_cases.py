@@ -103,6 +103,20 @@ CASES = {
         grad=(),
         scale=100.0,
     ),
+    "diffusion.stochastic_spectral_entropy": Case(
+        diffusion.stochastic_spectral_entropy,
+        lambda rng: (key(rng), rng.normal(size=(24, 2))),
+        {
+            "bandwidth": 0.8,
+            "diffusion_times": np.array([1.0, 2.5]),
+            "alpha": 0.3,
+            "num_probes": 3,
+            "num_steps": 4,
+            "subspace_size": 8,
+        },
+        grad=(),
+        scale=100.0,
+    ),
     "diffusion.binned_mutual_information": Case(
         diffusion.binned_mutual_information,
         lambda rng: labelled(rng)[1:],

@@ -255,3 +255,33 @@ def test_too_many_points_are_refused_with_the_bytes_of_their_matrix():
     x = jax.ShapeDtypeStruct((46341, 2), jnp.float32)
     with pytest.raises(ValueError, match="8589953124 bytes"):
         jax.eval_shape(lambda x: diffusion.spectral_entropy(x, bandwidth=1.0), x)
+
+
+@pytest.mark.parametrize("time", [0.0, 1.0, 2.5])
+def test_points_left_out_do_not_matter(dtype, time):
+    x = np.random.default_rng(0).normal(size=(12, 2)).astype(dtype)
+    where = np.arange(12) % 3 != 1
+    options = {"bandwidth": 0.8, "diffusion_time": time, "alpha": 0.5}
+    expected, gradient = jax.value_and_grad(diffusion.spectral_entropy)(
+        x[where], **options
+    )
+    x[~where] = np.nan
+    value, slope = jax.value_and_grad(diffusion.spectral_entropy)(
+        x, where=where, **options
+    )
+    assert_close(value, expected)
+    assert_close(slope[where], gradient, scale=10.0)
+    assert (slope[~where] == 0).all()
+
+
+def test_no_point_has_no_entropy():
+    nothing = np.zeros(3, bool)
+    value = diffusion.spectral_entropy(np.ones((3, 2)), bandwidth=1.0, where=nothing)
+    assert jnp.isnan(value)
+
+
+def test_where_takes_one_bandwidth():
+    with pytest.raises(ValueError, match=r"`bandwidth` to have shape \(\), got \(3,\)"):
+        diffusion.spectral_entropy(
+            np.ones((3, 2)), bandwidth=np.ones(3), where=np.ones(3, bool)
+        )

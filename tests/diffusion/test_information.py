@@ -229,3 +229,41 @@ def test_kinds_and_counts_are_checked(blobs):
             bandwidth=1.0,
             num_permutations=1,
         )
+
+
+def test_points_left_out_do_not_matter(dtype):
+    x = np.random.default_rng(0).normal(size=(24, 2)).astype(dtype)
+    labels, where = np.arange(24) % 3, np.arange(24) % 4 != 1
+    options = {"num_classes": 3, "bandwidth": 0.8, "diffusion_time": 2.0}
+    expected = diffusion.spectral_mutual_information(
+        jax.random.key(0), x[where], labels[where], **options
+    )
+    x[~where], labels[~where] = np.nan, 99
+    result = diffusion.spectral_mutual_information(
+        jax.random.key(0), x, labels, where=where, **options
+    )
+    assert_close(result.class_entropies, expected.class_entropies)
+    np.testing.assert_array_equal(result.class_sizes, expected.class_sizes)
+    helpers.assert_within_standard_errors(
+        result.value,
+        np.hypot(result.standard_error, expected.standard_error),
+        expected.value,
+    )
+    for label, is_valid in ((1, True), (3, False)):
+        labels[0] = label
+        value = diffusion.spectral_mutual_information(
+            jax.random.key(0), x, labels, where=where, **options
+        ).value
+        assert jnp.isfinite(value) == is_valid
+
+
+def test_where_must_be_boolean():
+    with pytest.raises(TypeError, match="`where` to hold booleans, got dtype int"):
+        diffusion.spectral_mutual_information(
+            jax.random.key(0),
+            np.ones((4, 2), np.float32),
+            np.zeros(4, int),
+            num_classes=1,
+            bandwidth=1.0,
+            where=np.ones(4, int),
+        )
