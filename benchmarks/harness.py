@@ -23,6 +23,9 @@ import numpy as np
 
 Row = dict[str, Any]
 
+# Seconds between two sides.
+_PAUSE = 0.3
+
 
 class Side(NamedTuple):
     """One way to get a result.
@@ -78,6 +81,8 @@ def measure(sides: Sequence[Side], *, repeats: int) -> dict[str, Measured]:
     seconds: dict[str, list[float]] = {side.name: [] for side in sides}
     for _ in range(repeats):
         for side in sides:
+            # Threads of the side before wait for more work, on the cores of this one.
+            time.sleep(_PAUSE)
             start = time.perf_counter()
             results[side.name] = side.run()
             elapsed = time.perf_counter() - start
@@ -184,7 +189,12 @@ def added_bytes(run: Callable[[], Any]) -> int:
     """
     before = _status("VmRSS")
     run()
-    return _status("VmHWM") - before
+    return peak_bytes() - before
+
+
+def peak_bytes() -> int:
+    """Most memory that this process has held so far. Linux only."""
+    return _status("VmHWM")
 
 
 def in_fresh_process(script: pathlib.Path, *arguments: str) -> Any:

@@ -18,7 +18,7 @@ from jaxinfo._numerics import linalg, logspace
 
 # From this size on, tridiagonal reduction and bisection beat a solver that computes
 # eigenvectors to discard them; below, they take longest to compile.
-_VALUES_ONLY_FROM = 512
+_VALUES_ONLY_FROM = 160
 
 
 def eigenvalues(matrix: jax.Array) -> jax.Array:

@@ -324,10 +324,17 @@ def _compare_classes(
     first = jnp.argmax(same, axis=1)
     is_first = first == jnp.arange(num_classes)
 
+    def of_class(index: jax.Array) -> jax.Array:
+        return _subsets.members(classes, index)
+
+    def at_random(index: jax.Array) -> jax.Array:
+        return _subsets.shuffled(jax.random.fold_in(key, index), classes)
+
     def choose(index: jax.Array) -> jax.Array:
-        subset = index - num_classes
-        shuffled = _subsets.shuffled(jax.random.fold_in(key, index), classes)
-        return jnp.where(subset < 0, _subsets.members(classes, index), shuffled)
+        chosen: jax.Array = jax.lax.cond(
+            index < num_classes, of_class, at_random, index
+        )
+        return chosen
 
     # The classes, then the subsets; classes of one size share those of the first.
     asked = jnp.where(is_first, sizes, 0)

@@ -1,5 +1,6 @@
 """Parts of the spectrum of a large operator, from products with it alone."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -96,23 +97,26 @@ def lanczos(
     multiply: Multiply, starts: jax.Array, num_steps: int
 ) -> tuple[jax.Array, jax.Array]:
     """Tridiagonal matrices of unit vectors ``(n, p)``: ``(p, m)`` and ``(p, m-1)``."""
-    empty = jnp.zeros((num_steps, *starts.shape), starts.dtype)
+    n, num_probes = starts.shape
+    # Each probe's vectors together, so that sums over them are matrix products.
+    empty = jnp.zeros((num_probes, num_steps, n), starts.dtype)
+    contract = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
     def step(
         carry: tuple[jax.Array, jax.Array], j: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
         basis, vectors = carry
-        basis = basis.at[j].set(vectors)
-        image = multiply(vectors)
-        diagonal = jnp.sum(vectors * image, axis=0)
+        basis = basis.at[:, j].set(vectors)
+        image = multiply(vectors.T).T
+        diagonal = jnp.sum(vectors * image, axis=1)
         for _ in range(2):
-            shares = jnp.sum(basis * image[None], axis=1)
-            image = image - jnp.sum(basis * shares[:, None, :], axis=0)
-        norm = jnp.linalg.norm(image, axis=0)
-        vectors = image / jnp.where(norm == 0, 1, norm)[None]
+            shares = contract("pmn,pn->pm", basis, image)
+            image = image - contract("pmn,pm->pn", basis, shares)
+        norm = jnp.linalg.norm(image, axis=1)
+        vectors = image / jnp.where(norm == 0, 1, norm)[:, None]
         return (basis, vectors), (diagonal, norm)
 
-    _, (diagonals, norms) = jax.lax.scan(step, (empty, starts), jnp.arange(num_steps))
+    _, (diagonals, norms) = jax.lax.scan(step, (empty, starts.T), jnp.arange(num_steps))
     return diagonals.T, norms[:-1].T
 
 

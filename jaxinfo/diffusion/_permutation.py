@@ -81,17 +81,22 @@ def permutation_test(
     entropy = _subsets.spectral(width, time, _kernels.exponent(alpha, x.dtype))
     n = x.shape[0]
 
-    def choose(index: jax.Array) -> jax.Array:
-        partition, one = index // num_classes, index % num_classes
-        shuffled = jax.random.permutation(jax.random.fold_in(key, partition), n)
-        chosen = _subsets.members(classes, one)
-        # The first partition is that of the labels.
-        return jnp.where(partition == 0, chosen, shuffled[chosen])
-
-    sizes = jnp.tile(classes.sizes, 1 + num_permutations)
-    flat = _subsets.entropies(entropy, x, choose, sizes, num_classes=num_classes)
     share = classes.sizes.astype(x.dtype) / n
-    within = jnp.sum(flat.reshape(-1, num_classes) * share[None], axis=1)
+
+    def of_partition(index: jax.Array) -> jax.Array:
+        """Mean entropy within classes, for the labels or permuted ones."""
+        shuffled = jax.random.permutation(jax.random.fold_in(key, index), n)
+        order = jnp.where(index == 0, jnp.arange(n), shuffled)
+        of_classes = _subsets.entropies(
+            entropy,
+            x,
+            lambda one: order[_subsets.members(classes, one)],
+            classes.sizes,
+            num_classes=num_classes,
+        )
+        return jnp.sum(of_classes * share)
+
+    within = jax.lax.map(of_partition, jnp.arange(1 + num_permutations))
     within = jnp.where(classes.is_valid, within, jnp.nan)
     null = within[1:]
     number = jnp.sum(null <= within[0]).astype(x.dtype)

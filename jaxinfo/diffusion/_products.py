@@ -45,7 +45,10 @@ def products(
     degrees = density * times(density[:, None])[:, 0]
     root = jnp.sqrt(degrees)
     scale = density / root
-    squares = over_rows(lambda rows: linalg.product(rows**2, scale[:, None] ** 2))
+    # As a sum, not a product: the squares are then never held.
+    squares = over_rows(
+        lambda rows: jnp.sum(rows**2 * scale[None] ** 2, axis=1, keepdims=True)
+    )
     return Products(
         multiply=lambda vectors: scale[:, None] * times(scale[:, None] * vectors),
         trace=jnp.sum(scale**2),
@@ -59,7 +62,8 @@ def _kernel_rows(x: jax.Array, block_size: int | None) -> Callable[[OfRows], jax
     n = x.shape[0]
     one = jnp.ones((), x.dtype)
     if block_size is None and n**2 <= _MOST_FORMED:
-        kernel = _kernels.gaussian(x, one)
+        # Held as it is: otherwise each sum over it takes all exponentials again.
+        kernel = jax.lax.optimization_barrier(_kernels.gaussian(x, one))
         return lambda of_rows: of_rows(kernel)
     if block_size is None:
         # Wide enough for products to run at full speed.
