@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 # Up to this dimension the differences themselves are as fast as a matrix product and
 # lose no digits.
-_DIRECT_UP_TO = 4
+_DIRECT_UP_TO = 8
 
 
 def squared_distances(x: jax.Array, y: jax.Array) -> jax.Array:

@@ -63,7 +63,9 @@ def _kernel_rows(x: jax.Array, block_size: int | None) -> Callable[[OfRows], jax
     one = jnp.ones((), x.dtype)
     if block_size is None and n**2 <= _MOST_FORMED:
         # Held as it is: otherwise each sum over it takes all exponentials again.
-        kernel = jax.lax.optimization_barrier(_kernels.gaussian(x, one))
+        kernel: jax.Array = jax.lax.optimization_barrier(  # type: ignore[no-untyped-call]
+            _kernels.gaussian(x, one)
+        )
         return lambda of_rows: of_rows(kernel)
     if block_size is None:
         # Wide enough for products to run at full speed.

@@ -42,14 +42,15 @@ def stochastic_spectral_entropy(
        iteration with Gauss and Gauss-Radau quadrature.
     3. The trace of the operator and of its square, known exactly, correct the probes.
 
-    Which to use: `spectral_entropy` up to a few thousand points, or where a gradient is
-    needed; this function beyond. From about 3000 points it is the faster one, and from
-    46341 on the only one. It is made for times from 1 on: at smaller times rounding of
-    the smallest eigenvalues dominates, as the standard error then says.
+    Which to use: `spectral_entropy`, which is exact and differentiable, up to a few
+    thousand points; this function beyond. From about 2000 points it is the faster one,
+    and from 46341 on the only one. It is made for times from 1 on: at smaller times
+    rounding of the smallest eigenvalues dominates, as the standard error then says.
 
-    Not differentiable: gradients are zero. Costs about :math:`n^2 (r + 40 p)` time for
-    r columns of the subspace and p probes, and :math:`n^2` numbers of memory, or in
-    blocks :math:`n (b + 2 r + m p)`, where each product computes the kernel anew.
+    Not differentiable: gradients are zero. Costs :math:`O(n^2 (d + r + m p))` time for
+    r columns of the subspace and m steps of p probes, and :math:`n^2` numbers of
+    memory; or in blocks of b rows :math:`n (b + 3 r + m p)` numbers, and the kernel
+    anew for each of the :math:`m + 11` products.
 
     Args:
         key: Random key for the subspace and the probes.
@@ -164,8 +165,7 @@ def _estimate(
     pairs = _krylov.leading_pairs(
         subspace_key, products.multiply, products.leading, subspace_size
     )
-    num_deflated = jnp.sum(pairs.is_known)
-    num_others = (n - num_deflated).astype(dtype)
+    num_others = (n - jnp.sum(pairs.is_known)).astype(dtype)
 
     def without_known(vectors: jax.Array) -> jax.Array:
         shares = linalg.product(pairs.vectors.T, vectors)
@@ -183,37 +183,46 @@ def _estimate(
         lambda one, two: jnp.mean(one - two, axis=0) / 2, gauss, radau
     )
     others = _controlled(middle, rules[0], times, num_others, products, pairs)
+    return _combined(times, products, pairs, others, gap)
 
-    values = jnp.where(pairs.is_known, pairs.values, 0)
-    of_known: _Sums = jax.tree.map(
-        lambda terms: jnp.sum(terms, axis=0), _terms(values, times)
-    )
-    totals: _Sums = jax.tree.map(
-        lambda known, probes: known + jnp.mean(probes, axis=0), of_known, others
+
+def _combined(
+    times: jax.Array, products: Products, pairs: Pairs, others: _Sums, gap: _Sums
+) -> StochasticEntropy:
+    """Entropies from known eigenvalues and the sums ``(p, t)`` over the others.
+
+    ``gap`` is the error of these sums by quadrature. Standard errors are to first order
+    in the sums.
+    """
+    number = others.powers.shape[0]
+    of_known = _terms(jnp.where(pairs.is_known, pairs.values, 0), times)
+    powers, logs = (
+        jnp.sum(jnp.where(pairs.is_known[:, None], known, 0), axis=0)
+        + jnp.mean(probes, axis=0)
+        for known, probes in zip(of_known, others, strict=True)
     )
     # Two of the sums are known.
-    z = jnp.where(times == 1, products.trace, totals.powers)
+    is_exact = (times == 1) | (times == 2)
+    z = jnp.where(times == 1, products.trace, powers)
     z = jnp.where(times == 2, products.squares, z)
-    ratio = totals.logs / z
+    ratio = logs / z
     value = jnp.log(z) - times * ratio
 
     def moved(powers: jax.Array, logs: jax.Array) -> jax.Array:
-        """How far the entropy moves with the sums, to first order."""
-        is_exact = (times == 1) | (times == 2)
+        """How far an entropy moves with the sums."""
         powers = jnp.where(is_exact, 0, powers)
         return (powers * (1 + times * ratio) - times * logs) / z
 
     offsets: _Sums = jax.tree.map(
         lambda sums: sums - jnp.mean(sums, axis=0, keepdims=True), others
     )
-    spread = jax.vmap(moved)(*offsets)
-    variance = jnp.sum(spread**2, axis=0) / (num_probes * (num_probes - 1))
-    rounding = 4 * float(np.finfo(dtype).eps) * (1 + jnp.abs(value))
-    gap_of_value = moved(gap.powers, gap.logs)
+    variance = jnp.sum(jax.vmap(moved)(*offsets) ** 2, axis=0) / (number * (number - 1))
+    rounding = 4 * float(np.finfo(times.dtype).eps) * (1 + jnp.abs(value))
+    by_quadrature = moved(gap.powers, gap.logs)
     return StochasticEntropy(
         value=value,
-        standard_error=jnp.sqrt(variance + gap_of_value**2 + rounding**2),
-        num_deflated=num_deflated,
+        standard_error=jnp.sqrt(variance + by_quadrature**2 + rounding**2),
+        num_deflated=jnp.sum(pairs.is_known),
     )
 
 

@@ -8,7 +8,7 @@ from jaxinfo._numerics import pairwise
 from tests.helpers import assert_all_finite, assert_close
 
 
-@pytest.mark.parametrize("dim", [1, 4, 5, 30])
+@pytest.mark.parametrize("dim", [1, 8, 9, 30])
 def test_matches_scipy(dtype, dim):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(7, dim)), rng.normal(size=(5, dim))
@@ -33,3 +33,13 @@ def test_coincident_points_have_distance_zero_and_finite_gradient(dtype, dim):
     )(x)
     assert value == 0
     assert_all_finite(gradient)
+
+
+@pytest.mark.parametrize("dim", [2, 8])
+def test_narrow_clusters_far_apart_keep_their_distances(dim):
+    rng = np.random.default_rng(0)
+    centres = 1000 * rng.normal(size=(2, dim)).repeat(5, axis=0)
+    x = (centres + 0.01 * rng.normal(size=(10, dim))).astype(np.float32)
+    exact = distance.cdist(x.astype(float), x.astype(float), "sqeuclidean")
+    actual = pairwise.squared_distances(jnp.asarray(x), jnp.asarray(x))
+    np.testing.assert_allclose(actual, exact, rtol=1e-5)
