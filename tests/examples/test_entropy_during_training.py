@@ -1,0 +1,87 @@
+"""Pieces of the study of entropy in training; the whole of it runs in CI."""
+
+import importlib.util
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxinfo import diffusion
+from tests.helpers import assert_close
+
+PATH = pathlib.Path(__file__).parents[2] / "examples" / "05_entropy_during_training.py"
+
+
+@pytest.fixture(autouse=True)
+def _standard_promotion():
+    """The example is written for users, who have no strict promotion."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def example():
+    spec = importlib.util.spec_from_file_location("entropy_during_training", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_no_image_is_both_trained_on_and_held_out(example):
+    data = example.digits()
+    assert len(data.x) + len(data.held_x) == 1797
+    together = np.concatenate([data.x, data.held_x])
+    assert len(np.unique(together, axis=0)) == 1797
+    assert together.min() == 0
+    assert together.max() == 1
+
+
+def test_a_balanced_sample_has_as_many_of_each_label(example):
+    labels = np.random.default_rng(0).permutation(np.arange(200) % 10)
+    chosen = example.balanced(labels, 7)
+    np.testing.assert_array_equal(np.bincount(labels[chosen]), np.full(10, 7))
+
+
+def test_a_look_measures_each_layer(example, key):
+    trained = example.begin(key)
+    model = example.network(trained)
+    data = example.digits()
+    chosen = example.balanced(data.y, 4)
+    x, y = jnp.asarray(data.x[chosen]), jnp.asarray(data.y[chosen])
+    widths = example.bandwidths(model, x)
+    eyes = example.Eyes(
+        whole=((x, y), (x, jnp.argmax(model(x), axis=1))),
+        x=jnp.stack([x, x]),
+        y=jnp.stack([y, y]),
+        bandwidths=2 * widths,
+    )
+    seen = example.look(trained, eyes)
+    assert seen.accuracy[1] == 1
+    for layer, z in enumerate(model.layers(x)):
+        assert_close(widths[layer], diffusion.median_bandwidth(z))
+        for place, factor in ((0, 2.0), (1, 1.0)):
+            expected = diffusion.spectral_entropy(z, bandwidth=factor * widths[layer])
+            assert_close(seen.entropy[place, layer], expected)
+    np.testing.assert_array_equal(seen.information[0], seen.information[1])
+
+
+def test_training_lowers_the_error_and_the_weight_moves_the_entropy(example, key):
+    data = example.digits(256)
+    x, y = jnp.asarray(data.x), jnp.asarray(data.y)
+
+    def after(weight):
+        trained = example.begin(key)
+        for _ in range(15):
+            trained = train(trained, x, y, jnp.asarray(weight))
+        model = example.network(trained)
+        z = model.layers(x)[-1]
+        width = diffusion.median_bandwidth(z)
+        accuracy = jnp.mean(jnp.argmax(model(x), axis=1) == y)
+        return accuracy, diffusion.collision_entropy(z, bandwidth=width)
+
+    train = jax.jit(example.train_epoch)
+    rewarded, punished = after(-1.0), after(0.3)
+    assert punished[0] > 0.5
+    assert rewarded[1] > punished[1] + 0.3
