@@ -216,9 +216,14 @@ def in_fresh_process(script: pathlib.Path, *arguments: str) -> Any:
 def largest_difference(one: Any, other: Any) -> float:
     """Largest absolute difference of two results of arrays; NaN if one has NaN."""
     pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
-    return max(
-        float(np.max(np.abs(np.asarray(a, float) - np.asarray(b, float))))
-        for a, b in pairs
+    # NumPy's maximum, as Python's loses NaN.
+    return float(
+        np.max(
+            [
+                np.max(np.abs(np.asarray(a, float) - np.asarray(b, float)))
+                for a, b in pairs
+            ]
+        )
     )
 
 

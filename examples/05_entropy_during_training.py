@@ -252,28 +252,25 @@ def look(trained: Trained, eyes: Eyes) -> Look:
     )
 
 
-@functools.partial(jax.jit, static_argnames="num_epochs")
+@jax.jit
 def advance(
     trained: Trained,
     x: jax.Array,
     y: jax.Array,
     weights: jax.Array,
     eyes: Eyes,
-    *,
-    num_epochs: int,
+    num_epochs: jax.Array,
 ) -> tuple[Trained, Look]:
-    """Look at an ensemble ``(m,)``, and train it for some epochs.
+    """Train an ensemble ``(m,)`` for some epochs, and look at it.
 
     Labels ``(m, n)``, weights ``(m,)`` and what to look at have an axis of networks.
     """
-
-    def epoch(trained: Trained, _: None) -> tuple[Trained, None]:
-        step = jax.vmap(train_epoch, in_axes=(0, None, 0, 0))
-        return step(trained, x, y, weights), None
-
+    epoch = jax.vmap(train_epoch, in_axes=(0, None, 0, 0))
+    trained = jax.lax.fori_loop(
+        0, num_epochs, lambda _, trained: epoch(trained, x, y, weights), trained
+    )
     # One network after the other: under vmap, information solves every padded size.
-    seen = jax.lax.map(lambda one: look(*one), (trained, eyes))
-    return jax.lax.scan(epoch, trained, length=num_epochs)[0], seen
+    return trained, jax.lax.map(lambda one: look(*one), (trained, eyes))
 
 
 def stack(*trees: Any) -> Any:
@@ -289,11 +286,13 @@ def study(
     data: Data,
     *,
     points_per_class: int,
-    num_looks: int,
-    epochs_per_look: int,
+    epochs: list[int],
     title: str,
 ) -> Look:
-    """Train networks from keys ``(m,)`` on labels ``(m, n)``; looks ``(m, looks)``."""
+    """Train networks from keys ``(m,)`` on labels ``(m, n)``.
+
+    Looks at them after each number of ``epochs``, ``(m, looks)``.
+    """
     ensemble = jax.vmap(begin)(seeds)
     held = balanced(data.held_y, points_per_class)
 
@@ -314,14 +313,14 @@ def study(
     ]
     eyes = stack(*map(eyes_of, networks, labels))
     looks = []
-    for _ in tqdm.trange(num_looks, desc=title, unit="look"):
+    for num_epochs in tqdm.tqdm(epochs, desc=title, unit="look"):
         ensemble, seen = advance(
             ensemble,
             jnp.asarray(x),
             jnp.asarray(labels),
             jnp.asarray(weights, jnp.float32),
             eyes,
-            num_epochs=epochs_per_look,
+            jnp.asarray(num_epochs),
         )
         looks.append(jax.tree.map(np.asarray, seen))
     return jax.tree.map(lambda *leaves: np.stack(leaves, 1), *looks)
@@ -330,7 +329,7 @@ def study(
 def watch(data: Data, settings: Settings) -> Look:
     """Train with true and with shuffled labels; looks ``(kinds, seeds, times)``."""
     shuffled = np.random.default_rng(1).permutation(data.y)
-    seeds = settings.num_seeds
+    seeds, every = settings.num_seeds, settings.epochs_per_look
     looks = study(
         data.x,
         np.repeat([data.y, shuffled], seeds, axis=0),
@@ -338,8 +337,8 @@ def watch(data: Data, settings: Settings) -> Look:
         jnp.tile(jax.random.split(jax.random.key(0), seeds), 2),
         data,
         points_per_class=settings.points_per_class,
-        num_looks=1 + settings.num_epochs // settings.epochs_per_look,
-        epochs_per_look=settings.epochs_per_look,
+        # The first look is at untrained networks.
+        epochs=[0] + [every] * (settings.num_epochs // every),
         title="true and shuffled labels",
     )
     return jax.tree.map(lambda leaf: leaf.reshape(2, seeds, *leaf.shape[1:]), looks)
@@ -356,8 +355,7 @@ def regularise(data: Data, settings: Settings) -> Look:
         jnp.tile(jax.random.split(jax.random.key(2), seeds), number),
         data,
         points_per_class=np.bincount(data.y[few]).min(),
-        num_looks=2,
-        epochs_per_look=settings.few_epochs,
+        epochs=[settings.few_epochs],
         title="entropy in the loss",
     )
     return jax.tree.map(

@@ -85,7 +85,7 @@ class Data(NamedTuple):
 
 
 def digits() -> Data:
-    """Images of digits with pixels in [-1, 1]; balanced in the first half."""
+    """Images of digits with pixels in [-1, 1], in random order."""
     images, labels = load_digits(return_X_y=True)
     images = (images / 8 - 1).astype(np.float32)
     order = np.random.default_rng(0).permutation(len(images))

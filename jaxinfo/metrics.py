@@ -38,14 +38,18 @@ class _Reservoir(nnx.Pytree):
     def reset(self) -> None:
         self.ranks[...] = jnp.zeros_like(self.ranks[...])
 
+    def keys(self) -> jax.Array:
+        """Keys ``(3,)``: for after the next rows, for their ranks, for a measure."""
+        return jax.random.split(self.key[...], 3)
+
     def add(
         self, x: ArrayLike, labels: ArrayLike | None, mask: ArrayLike | None, name: str
     ) -> None:
         """Offer rows ``(b, d)``; those that the mask leaves out are not counted."""
         rows = checks.as_float(name, x, "(b, d)", d=self.num_features)
         number = rows.shape[0]
-        key, used = jax.random.split(self.key[...])
-        ranks = jnp.maximum(jax.random.bits(used, (number,), jnp.uint32), 1)
+        key, key_ranks, _ = self.keys()
+        ranks = jnp.maximum(jax.random.bits(key_ranks, (number,), jnp.uint32), 1)
         if mask is not None:
             is_counted = checks.as_mask("mask", mask, "(b,)", b=number)
             ranks = jnp.where(is_counted, ranks, 0)
@@ -157,7 +161,7 @@ class SpectralMutualInformation(nnx.Metric):
 
     Raises:
         TypeError: If ``key`` is not a typed key, or a size not an int.
-        ValueError: If a size is below 1.
+        ValueError: If a size is below 1, or ``num_repetitions`` below 2.
 
     Example:
         >>> import jax
@@ -193,6 +197,8 @@ class SpectralMutualInformation(nnx.Metric):
         alpha: float = 0.0,
         argname: str = "x",
     ) -> None:
+        checks.at_least("num_classes", num_classes, 1)
+        checks.at_least("num_repetitions", num_repetitions, 2)
         self.reservoir = _Reservoir(key, size=buffer_size, num_features=num_features)
         self.num_classes = num_classes
         self.bandwidth = bandwidth
@@ -220,8 +226,7 @@ class SpectralMutualInformation(nnx.Metric):
     def compute(self) -> diffusion.SpectralMutualInformation:
         """Information of the sample, in nats; its value is NaN without rows."""
         return diffusion.spectral_mutual_information(
-            # The key that the next update would split.
-            jax.random.fold_in(self.reservoir.key[...], 1),
+            self.reservoir.keys()[2],
             self.reservoir.rows[...],
             self.reservoir.labels[...],
             num_classes=self.num_classes,
@@ -237,5 +242,5 @@ def _argument(kwargs: dict[str, Any], name: str) -> ArrayLike:
     if name not in kwargs:
         given = ", ".join(f"`{other}`" for other in kwargs) or "nothing"
         raise TypeError(f"Expected keyword argument `{name}`, got {given}.")
-    rows: ArrayLike = kwargs[name]
-    return rows
+    argument: ArrayLike = kwargs[name]
+    return argument

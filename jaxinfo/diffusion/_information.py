@@ -37,8 +37,9 @@ def spectral_mutual_information(
 
     Differentiable in ``x``, ``bandwidth``, ``diffusion_time`` and ``alpha``. Costs
     :math:`O((c + R s) n_c^3)` time for s different class sizes, on matrices padded to
-    at most twice :math:`n_c`, one after the other. Under ``jax.vmap`` every padded size
-    is solved for each subset: batch with ``jax.lax.map``.
+    at most twice :math:`n_c` or half the mean size, one after the other. Under
+    ``jax.vmap`` every padded size is solved for each subset: batch with
+    ``jax.lax.map``.
 
     Args:
         key: Random key of the subsets.

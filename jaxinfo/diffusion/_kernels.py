@@ -46,12 +46,17 @@ def points(x: ArrayLike) -> jax.Array:
 def chosen_points(
     x: ArrayLike, where: ArrayLike | None
 ) -> tuple[jax.Array, jax.Array | None]:
-    """Check points of which some may be left out; those are at zero."""
+    """Check points of which some may be left out; those are where the first other is.
+
+    Anywhere else they could be far from all others, and cost these their digits.
+    """
     if where is None:
         return points(x), None
     array = checks.as_float("x", x, "(n, d)")
     is_chosen = checks.as_mask("where", where, "(n,)", n=array.shape[0])
-    return points(jnp.where(is_chosen[:, None], array, 0)), is_chosen
+    first = jax.lax.stop_gradient(array[jnp.argmax(is_chosen)])
+    stand_in = jnp.where(jnp.any(is_chosen), first, 0)
+    return points(jnp.where(is_chosen[:, None], array, stand_in[None])), is_chosen
 
 
 def widths(bandwidth: ArrayLike, x: jax.Array) -> jax.Array:

@@ -46,6 +46,11 @@ class Quadrature(NamedTuple):
     weights: jax.Array
 
 
+def num_columns(subspace_size: int) -> int:
+    """How many directions a subspace has, the known one among them."""
+    return 1 + _NUM_BLOCKS * _width(subspace_size)
+
+
 def leading_pairs(
     key: jax.Array, multiply: Multiply, known: jax.Array, subspace_size: int
 ) -> Pairs:
@@ -56,28 +61,37 @@ def leading_pairs(
     would pass for eigenvectors.
     """
     n = known.shape[0]
-    width = -(-subspace_size // _NUM_BLOCKS)
+    width = _width(subspace_size)
     empty = jnp.zeros((n, width * _NUM_BLOCKS), known.dtype)
+    # The operator has norm one: below this, images are rounding.
+    least = 100 * float(np.finfo(known.dtype).eps)
 
-    def orthonormal(block: jax.Array, basis: jax.Array) -> jax.Array:
-        # Twice, as what is left of a block may be mere rounding.
-        for _ in range(2):
-            block = block - known[:, None] * (known @ block)[None]
-            block = block - linalg.product(basis, linalg.product(basis.T, block))
-            block = jnp.linalg.qr(block)[0]
-        return block
+    def remainder(block: jax.Array, basis: jax.Array) -> jax.Array:
+        block = block - known[:, None] * (known @ block)[None]
+        return block - linalg.product(basis, linalg.product(basis.T, block))
 
     def step(
-        j: jax.Array, carry: tuple[jax.Array, jax.Array, jax.Array]
-    ) -> tuple[jax.Array, jax.Array, jax.Array]:
-        basis, images, block = carry
+        carry: tuple[jax.Array, jax.Array, jax.Array],
+        j_and_noise: tuple[jax.Array, jax.Array],
+    ) -> tuple[tuple[jax.Array, jax.Array, jax.Array], None]:
+        basis, images, image = carry
+        j, key = j_and_noise
+        block, triangle = jnp.linalg.qr(remainder(image, basis))
+        # Where a column has nothing new but rounding, as at the second copy of a point,
+        # start anew; made long, rounding would have parts along the basis.
+        is_new = jnp.abs(jnp.diagonal(triangle)) > least
+        fresh = jax.random.normal(key, block.shape, block.dtype)
+        block = jnp.where(is_new[None], block, fresh)
+        block = jnp.linalg.qr(remainder(block, basis))[0]
         image = multiply(block)
         basis = jax.lax.dynamic_update_slice_in_dim(basis, block, j * width, 1)
         images = jax.lax.dynamic_update_slice_in_dim(images, image, j * width, 1)
-        return basis, images, orthonormal(image, basis)
+        return (basis, images, image), None
 
-    start = orthonormal(jax.random.normal(key, (n, width), known.dtype), empty)
-    basis, images, _ = jax.lax.fori_loop(0, _NUM_BLOCKS, step, (empty, empty, start))
+    # The first block starts anew, too: nothing is behind it.
+    nothing = jnp.zeros((n, width), known.dtype)
+    steps = jnp.arange(_NUM_BLOCKS), jax.random.split(key, _NUM_BLOCKS)
+    (basis, images, _), _ = jax.lax.scan(step, (empty, empty, nothing), steps)
     projected = linalg.product(basis.T, images)
     values, turn = jnp.linalg.eigh((projected + projected.T) / 2)
     vectors = linalg.product(basis, turn)
@@ -157,3 +171,7 @@ def radau(diagonals: jax.Array, off_diagonals: jax.Array) -> Quadrature:
     )
     last = jnp.where(is_regular, shares[-1], diagonals[:, -1])
     return gauss(diagonals.at[:, -1].set(last), off_diagonals)
+
+
+def _width(subspace_size: int) -> int:
+    return -(-subspace_size // _NUM_BLOCKS)

@@ -105,7 +105,8 @@ def stochastic_spectral_entropy(
     times = checks.as_float("diffusion_times", diffusion_times, "(t,)").astype(x.dtype)
     width = checks.as_scalar("bandwidth", bandwidth, x.dtype)
     exponent = _kernels.exponent(alpha, x.dtype)
-    is_valid = jnp.all(jnp.isfinite(x)) & (width > 0) & ~jnp.isnan(exponent)
+    is_valid = jnp.all(jnp.isfinite(x)) & (width > 0) & jnp.isfinite(width)
+    is_valid = is_valid & ~jnp.isnan(exponent)
     # Solvers may loop for ever on NaN.
     x, times, width, exponent = jax.lax.stop_gradient(
         (
@@ -115,10 +116,13 @@ def stochastic_spectral_entropy(
             jnp.where(is_valid, exponent, 0),
         )
     )
-    if x.shape[0] <= 2 * subspace_size:
+    if x.shape[0] <= max(2 * subspace_size, _krylov.num_columns(subspace_size)):
         estimate = _exact(x, width, times, exponent)
     else:
         products = _products.products(x, width, exponent, block_size)
+        # Far out of range distances overflow.
+        is_valid = is_valid & jnp.isfinite(products.trace + products.squares)
+        products = _identity_unless(is_valid, products)
         estimate = _estimate(key, products, times, subspace_size, num_probes, num_steps)
     is_known = is_valid & (times >= 0)
     return StochasticEntropy(
@@ -149,6 +153,20 @@ def _exact(
         value=value,
         standard_error=jnp.zeros_like(value),
         num_deflated=jnp.asarray(x.shape[0]),
+    )
+
+
+def _identity_unless(is_valid: jax.Array, products: Products) -> Products:
+    """An operator that solvers can take, in place of one that is not finite."""
+    n, dtype = products.leading.shape[0], products.leading.dtype
+    number = jnp.asarray(n, dtype)
+    return Products(
+        multiply=lambda vectors: jnp.where(
+            is_valid, products.multiply(vectors), vectors
+        ),
+        trace=jnp.where(is_valid, products.trace, number),
+        squares=jnp.where(is_valid, products.squares, number),
+        leading=jnp.where(is_valid, products.leading, 1 / jnp.sqrt(number)),
     )
 
 
