@@ -2,7 +2,7 @@
 
 Trains ensembles of small networks on handwritten digits, once with the true labels and
 once with labels shuffled among the training images, which can only be memorised. Inside
-the compiled training loop, every few epochs and for every hidden layer, it measures
+the compiled training loop, after every epoch and for every hidden layer, it measures
 
 1. the diffusion spectral entropy (DSE) of held-out images, at the bandwidth that the
    median rule gave before training, which sees the layer grow, and at that which it
@@ -56,8 +56,7 @@ class Settings(NamedTuple):
 
     num_seeds: int = 5
     num_epochs: int = 100
-    epochs_per_look: int = 4
-    points_per_class: int = 40
+    points_per_class: int = 25
     weights: tuple[float, ...] = (-0.3, -0.1, -0.03, 0.0, 0.03, 0.1, 0.3)
     few_images: int = 150
     few_epochs: int = 150
@@ -66,7 +65,6 @@ class Settings(NamedTuple):
 QUICK = Settings(
     num_seeds=2,
     num_epochs=24,
-    epochs_per_look=6,
     points_per_class=15,
     weights=(-0.1, 0.0, 0.1),
     few_epochs=40,
@@ -329,7 +327,7 @@ def study(
 def watch(data: Data, settings: Settings) -> Look:
     """Train with true and with shuffled labels; looks ``(kinds, seeds, times)``."""
     shuffled = np.random.default_rng(1).permutation(data.y)
-    seeds, every = settings.num_seeds, settings.epochs_per_look
+    seeds = settings.num_seeds
     looks = study(
         data.x,
         np.repeat([data.y, shuffled], seeds, axis=0),
@@ -338,7 +336,7 @@ def watch(data: Data, settings: Settings) -> Look:
         data,
         points_per_class=settings.points_per_class,
         # The first look is at untrained networks.
-        epochs=[0] + [every] * (settings.num_epochs // every),
+        epochs=[0] + [1] * settings.num_epochs,
         title="true and shuffled labels",
     )
     return jax.tree.map(lambda leaf: leaf.reshape(2, seeds, *leaf.shape[1:]), looks)
@@ -421,7 +419,7 @@ def save(output: pathlib.Path, looks: Look, seen: Look, settings: Settings) -> N
     from matplotlib import pyplot as plt
 
     output.mkdir(parents=True, exist_ok=True)
-    epochs = settings.epochs_per_look * np.arange(looks.accuracy.shape[2])
+    epochs = np.arange(looks.accuracy.shape[2])
     figure, axes = plt.subplots(
         3, 2, figsize=(9, 9), sharex=True, sharey="row", layout="constrained"
     )

@@ -66,7 +66,21 @@ class _Reservoir(nnx.Pytree):
         self.key[...] = key
 
 
-class SpectralEntropy(nnx.Metric):
+class _OfSample(nnx.Metric):
+    """A measure of a sample of the rows seen since the last reset."""
+
+    def __init__(
+        self, key: ArrayLike, *, buffer_size: int, num_features: int, argname: str
+    ) -> None:
+        self.reservoir = _Reservoir(key, size=buffer_size, num_features=num_features)
+        self.argname = argname
+
+    def reset(self) -> None:
+        """Forget all rows."""
+        self.reservoir.reset()
+
+
+class SpectralEntropy(_OfSample):
     """Diffusion spectral entropy of the rows seen since the last reset.
 
     Computed by `diffusion.spectral_entropy` on a random sample of ``buffer_size`` of
@@ -110,15 +124,12 @@ class SpectralEntropy(nnx.Metric):
         alpha: float = 0.0,
         argname: str = "x",
     ) -> None:
-        self.reservoir = _Reservoir(key, size=buffer_size, num_features=num_features)
+        super().__init__(
+            key, buffer_size=buffer_size, num_features=num_features, argname=argname
+        )
         self.bandwidth = bandwidth
         self.diffusion_time = diffusion_time
         self.alpha = alpha
-        self.argname = argname
-
-    def reset(self) -> None:
-        """Forget all rows."""
-        self.reservoir.reset()
 
     def update(self, *, mask: ArrayLike | None = None, **kwargs: Any) -> None:
         """Offer rows to the sample.
@@ -142,7 +153,7 @@ class SpectralEntropy(nnx.Metric):
         )
 
 
-class SpectralMutualInformation(nnx.Metric):
+class SpectralMutualInformation(_OfSample):
     """Diffusion spectral mutual information of the rows seen since the last reset.
 
     Computed by `diffusion.spectral_mutual_information` on a random sample of
@@ -199,17 +210,14 @@ class SpectralMutualInformation(nnx.Metric):
     ) -> None:
         checks.at_least("num_classes", num_classes, 1)
         checks.at_least("num_repetitions", num_repetitions, 2)
-        self.reservoir = _Reservoir(key, size=buffer_size, num_features=num_features)
+        super().__init__(
+            key, buffer_size=buffer_size, num_features=num_features, argname=argname
+        )
         self.num_classes = num_classes
         self.bandwidth = bandwidth
         self.diffusion_time = diffusion_time
         self.num_repetitions = num_repetitions
         self.alpha = alpha
-        self.argname = argname
-
-    def reset(self) -> None:
-        """Forget all rows."""
-        self.reservoir.reset()
 
     def update(self, *, mask: ArrayLike | None = None, **kwargs: Any) -> None:
         """Offer rows with labels to the sample.
