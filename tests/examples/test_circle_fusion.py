@@ -1,8 +1,5 @@
 """Pieces of the example of a fused circle; the whole of it runs in CI."""
 
-import importlib.util
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,23 +9,6 @@ from flax import nnx
 
 from jaxinfo import fingerprint, fusion
 from tests.helpers import assert_close, assert_trees_close
-
-SCRIPT = pathlib.Path(__file__).parents[2] / "examples" / "03_circle_fusion.py"
-
-
-@pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("circle_fusion", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(autouse=True)
-def flax_promotion():
-    """Flax and optax mix weak and strong types."""
-    with jax.numpy_dtype_promotion("standard"):
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,30 +1,10 @@
 """Pieces of the study of entropy for design; the whole of it runs in CI."""
 
-import importlib.util
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-
-PATH = pathlib.Path(__file__).parents[2] / "examples" / "09_entropy_for_design.py"
-
-
-@pytest.fixture(autouse=True)
-def _standard_promotion():
-    """The example is written for users, who have no strict promotion."""
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("entropy_for_design", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_parts_of_the_data_do_not_overlap(example):

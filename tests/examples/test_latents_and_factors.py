@@ -1,30 +1,9 @@
 """Pieces of the study of latents and factors; the whole of it runs in CI."""
 
-import importlib.util
-import pathlib
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-
-PATH = pathlib.Path(__file__).parents[2] / "examples" / "04_latents_and_factors.py"
-
-
-@pytest.fixture(autouse=True)
-def _standard_promotion():
-    """The example is written for users, who have no strict promotion."""
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("latents_and_factors", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,11 @@
 """The example of nine spaces against numbers made by the authors' code of the paper."""
 
-import importlib.util
-import pathlib
-
 import numpy as np
 import pytest
 
 from tests.helpers import assert_close, assert_within_standard_errors, load
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "examples" / "10_nine_spaces.py"
 PAIRS = np.triu_indices(9, 1)
-
-
-@pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("nine_spaces", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The example of saved posteriors: what it makes of good files, and of bad ones."""
 
-import importlib.util
 import io
 import pathlib
 import pickle
@@ -14,16 +13,7 @@ import pytest
 from jaxinfo import fingerprint
 from tests.helpers import assert_close
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "examples" / "02_saved_posteriors.py"
 SHAPE = (3, 40, 2)
-
-
-@pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("saved_posteriors", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(autouse=True)
@@ -373,8 +363,8 @@ def test_demonstration_finds_what_it_promises(example, capsys):
     assert float(best.split()[-1]) > 0.9
 
 
-def test_script_never_unpickles():
-    source = SCRIPT.read_text()
+def test_script_never_unpickles(example):
+    source = pathlib.Path(example.__file__).read_text()
     assert "allow_pickle=False" in source
     for word in ("allow_pickle=True", "import pickle", "np.load(", "eval(", "exec("):
         assert word not in source

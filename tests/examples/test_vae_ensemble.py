@@ -1,31 +1,11 @@
 """Pieces of the study of an ensemble; the whole of it runs in CI."""
 
-import importlib.util
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxinfo import fingerprint
-
-PATH = pathlib.Path(__file__).parents[2] / "examples" / "01_vae_ensemble.py"
-
-
-@pytest.fixture(autouse=True)
-def _standard_promotion():
-    """The example is written for users, who have no strict promotion."""
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("vae_ensemble", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("number", [4, 12])
