@@ -20,8 +20,8 @@ what that does to the entropy and to the accuracy on held-out images.
 With the defaults: at the first bandwidth the entropy rises in training whatever the
 labels, as layers grow; at that of now it falls where the network learns to group images
 by class, and rises where it memorises. Information with true labels rises with true
-labels only. In the loss, the entropy moves as it is told to, and accuracy is best
-without it.
+labels only. In the loss, the entropy moves as it is told to; no weight of it improves
+the accuracy, and large ones of either sign cost some percent.
 
 With ``--output DIR`` also writes ``training.png``, ``regulariser.png`` and
 ``curves.npz``.

@@ -85,7 +85,7 @@ def permutation_test(
 
     def of_partition(index: jax.Array) -> jax.Array:
         """Mean entropy within classes, for the labels or permuted ones."""
-        shuffled = jax.random.permutation(jax.random.fold_in(key, index), n)
+        shuffled = _subsets.shuffled(jax.random.fold_in(key, index), classes)
         order = jnp.where(index == 0, jnp.arange(n), shuffled)
         of_classes = _subsets.entropies(
             entropy,

@@ -67,5 +67,9 @@ def test_rank_correlations_have_an_interval_around_them(example):
     assert same.low == pytest.approx(1)
     noisy = example.rank_correlation(x, x + rng.normal(size=48))
     assert noisy.low < noisy.value < noisy.high < 1
+    found = example.Predictors(x, x, x, -x, np.exp(x), x)
+    assert example.advantage(found).value == pytest.approx(0)
+    worse = found._replace(training_loss=rng.normal(size=48))
+    assert example.advantage(worse).low > 0
     independent = example.rank_correlation(x, rng.normal(size=48))
     assert independent.low < 0 < independent.high
