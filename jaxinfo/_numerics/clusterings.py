@@ -14,7 +14,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxinfo._numerics import ratio
+from jaxinfo._numerics import guarded
 
 
 class Rows(NamedTuple):
@@ -78,7 +78,7 @@ def shared_by_all_pairs(rows_u: Rows, rows_v: Rows) -> jax.Array:
 
 def normalized(mutual: jax.Array, own_u: jax.Array, own_v: jax.Array) -> jax.Array:
     """NMI; ``own`` is the information that two draws of one space share."""
-    return ratio.geometric(mutual, own_u, own_v)
+    return guarded.over_geometric_mean(mutual, own_u, own_v)
 
 
 def variation(mutual: jax.Array, own_u: jax.Array, own_v: jax.Array) -> jax.Array:

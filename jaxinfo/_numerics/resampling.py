@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from jaxinfo._numerics import guarded
+
 
 def subset(key: jax.Array, num_data: int, num_points: int) -> jax.Array:
     """Draw distinct indices in random order, ``(num_points,)``."""
@@ -17,9 +19,6 @@ def mean_and_standard_error(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     n = x.shape[0]
     mean = jnp.mean(x, axis=0)
     total = jnp.sum(jnp.square(x - mean[None]), axis=0)
-    # Samples that are all equal have an error of zero, whose root has no gradient.
-    is_zero = total == 0
-    root = jnp.sqrt(jnp.where(is_zero, 1, total))
-    deviation = jnp.where(is_zero, 0, root)
     factor = 1 / (n * (n - 1)) ** 0.5 if n > 1 else jnp.nan
-    return mean, deviation * factor
+    # Samples that are all equal have an error of zero, whose root has no gradient.
+    return mean, guarded.sqrt(total) * factor

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled
+from jaxinfo._numerics import checks, compiled, guarded
 from jaxinfo.diffusion import _kernels
 
 
@@ -50,7 +50,7 @@ def median_bandwidth(x: ArrayLike) -> jax.Array:
         raise ValueError(f"Expected `x` to have at least two rows, got {n}.")
     unit = _kernels.unit(x)
     squares = _kernels.squared_distances(x / unit)[np.triu_indices(n, 1)]
-    return unit * _root(jnp.median(squares) / 2)
+    return unit * guarded.sqrt(jnp.median(squares) / 2)
 
 
 @compiled.jit(static_argnames=("num_neighbors",))
@@ -139,10 +139,4 @@ def _to_neighbor(x: ArrayLike, num_neighbors: int) -> jax.Array:
     squares = _kernels.squared_distances(points / unit)
     # The nearest of all is the point itself.
     nearest, _ = jax.lax.top_k(-squares, num_neighbors + 1)
-    return unit * _root(-nearest[:, num_neighbors])
-
-
-def _root(x: jax.Array) -> jax.Array:
-    """Square root with a gradient of zero at zero."""
-    is_zero = x == 0
-    return jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, x)))
+    return unit * guarded.sqrt(-nearest[:, num_neighbors])

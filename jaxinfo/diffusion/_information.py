@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, logspace, resampling
+from jaxinfo._numerics import checks, compiled, guarded, logspace, resampling
 from jaxinfo.diffusion import _kernels, _relatives, _subsets
 from jaxinfo.diffusion._types import SpectralMutualInformation
 
@@ -353,8 +353,7 @@ def _compare_classes(
     mean, share = mean[first], sizes.astype(x.dtype) / number
     shared = jnp.where(is_first, jnp.sum(jnp.where(same, share[None], 0), axis=1), 0)
     squares = jnp.sum((shared * error) ** 2)
-    is_zero = squares == 0
-    root = jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, squares)))
+    root = guarded.sqrt(squares)
     value = jnp.sum(share * (mean - of_classes))
     return SpectralMutualInformation(
         value=jnp.where(classes.is_valid, value, jnp.nan),

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import blocks, checks, clusterings, compiled, ratio
+from jaxinfo._numerics import blocks, checks, clusterings, compiled, guarded
 from jaxinfo.fingerprint import _channels, _compare
 from jaxinfo.fingerprint._types import ChanceAdjusted
 
@@ -173,18 +173,12 @@ def _adjusted(
     expected: jax.Array, mutual: jax.Array, own_u: jax.Array, own_v: jax.Array
 ) -> ChanceAdjusted:
     is_empty = (own_u == 0) | (own_v == 0)
-    largest = jnp.where(
-        is_empty,
-        0,
-        jnp.sqrt(jnp.where(is_empty, 1, own_u))
-        * jnp.sqrt(jnp.where(is_empty, 1, own_v)),
-    )
-    gap = largest - expected
+    gap = guarded.sqrt(own_u) * guarded.sqrt(own_v) - expected
     gap = jnp.where(is_empty | (gap <= 0), 0, gap)
     return ChanceAdjusted(
         expected_mutual_information=expected,
         mutual_information=mutual - expected,
-        nmi=ratio.quotient(mutual - expected, gap),
+        nmi=guarded.quotient(mutual - expected, gap),
     )
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import blocks, checks, compiled, hellinger, pairwise
+from jaxinfo._numerics import blocks, checks, compiled, guarded, hellinger, pairwise
 from jaxinfo._numerics.hellinger import Overlap
 
 
@@ -250,8 +250,7 @@ def _von_mises(
 
     # Opposite posteriors of equal concentration cancel: the root has no slope there,
     # and the overlap, even in it, does not need one.
-    is_zero = square == 0
-    root = jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, square)))
+    root = guarded.sqrt(square)
     # middle * (root - 1), which would cancel.
     gap = -middle * product * jnp.sin(half) ** 2 / (root + 1)
     ends = (_log_i0e(kappa_i) + _log_i0e(kappa_j)) / 2

@@ -10,9 +10,9 @@ from jaxinfo._numerics import (
     clusterings,
     compiled,
     dimensions,
+    guarded,
     hellinger,
     logspace,
-    ratio,
     resampling,
 )
 from jaxinfo.fingerprint._types import Comparison, MonteCarloComparison
@@ -183,9 +183,9 @@ def _summary(terms: jax.Array) -> MonteCarloComparison:
     shares = terms - means[None]
     # First-order changes of NMI with the three means; none divides by I(U;V).
     slopes = (
-        ratio.geometric(shares[:, 2], own_u, own_v)
-        - nmi * ratio.quotient(shares[:, 3], 2 * own_u)
-        - nmi * ratio.quotient(shares[:, 4], 2 * own_v)
+        guarded.over_geometric_mean(shares[:, 2], own_u, own_v)
+        - nmi * guarded.quotient(shares[:, 3], 2 * own_u)
+        - nmi * guarded.quotient(shares[:, 4], 2 * own_v)
     )
     variation = terms[:, 3] + terms[:, 4] - 2 * terms[:, 2]
     vi, vi_error = resampling.mean_and_standard_error(variation)

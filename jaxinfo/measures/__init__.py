@@ -13,9 +13,11 @@ from jaxinfo.measures._tables import (
     normalized_mutual_information,
     variation_of_information,
 )
+from jaxinfo.measures._types import PermutationTest
 from jaxinfo.measures._units import nats_to_bits
 
 __all__ = [
+    "PermutationTest",
     "conditional_mutual_information",
     "contingency_table",
     "entropy",

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, logspace, ratio
+from jaxinfo._numerics import checks, compiled, guarded, logspace
 
 
 @compiled.jit
@@ -203,7 +203,7 @@ def normalized_mutual_information(p_xy: ArrayLike) -> jax.Array:
         1.0
     """
     p_xy = checks.as_float("p_xy", p_xy, "(k, l)")
-    return ratio.geometric(
+    return guarded.over_geometric_mean(
         mutual_information(p_xy),
         entropy(jnp.sum(p_xy, axis=1)),
         entropy(jnp.sum(p_xy, axis=0)),
