@@ -62,7 +62,7 @@ def estimates(keys, x, y):
     def one(arguments):
         key, x, y = arguments
         result = gmm.mutual_information(key, x[:, None], y[:, None])
-        return result.mean, result.std, result.value, result.converged
+        return result.value, result.standard_error, result.plugin, result.converged
 
     return jax.lax.map(one, (keys, x, y))
 
@@ -73,20 +73,20 @@ class Accuracy(NamedTuple):
     bias: float
     rmse: float
     absolute: float
-    covered: tuple[float, float]  # within one and two standard deviations
+    covered: tuple[float, float]  # within one and two standard errors
     failed: int  # estimates left out, as there are none
 
 
-def accuracy(estimate, std, truth):
+def accuracy(estimate, error, truth):
     """Judge estimates of one truth."""
     has_value = np.isfinite(estimate)
-    error = np.asarray(estimate)[has_value] - truth
-    score = np.abs(error) / std[has_value]
+    gap = np.asarray(estimate)[has_value] - truth
+    score = np.abs(gap) / error[has_value]
     return Accuracy(
         failed=int(np.sum(~has_value)),
-        bias=error.mean(),
-        rmse=np.sqrt(np.mean(error**2)),
-        absolute=np.abs(error).mean(),
+        bias=gap.mean(),
+        rmse=np.sqrt(np.mean(gap**2)),
+        absolute=np.abs(gap).mean(),
         covered=(np.mean(score <= 1), np.mean(score <= 2)),
     )
 
@@ -95,8 +95,8 @@ class Cell(NamedTuple):
     """Estimates of samples of one law and size."""
 
     truth: float
-    mean: Accuracy
     value: Accuracy
+    plugin: Accuracy
     converged: float
     reference: Accuracy | None
 
@@ -108,15 +108,15 @@ def cell(family, parameter, n, num_seeds, num_reference_seeds):
     x, y = (np.stack(part) for part in list(zip(*samples, strict=True))[:2])
     keys = jax.random.split(jax.random.key(n), num_seeds)
     results = estimates(keys, *(jnp.asarray(z, jnp.float32) for z in (x, y)))
-    mean, std, value, converged = map(np.asarray, results)
+    value, error, plugin, converged = map(np.asarray, results)
     truth, reference = samples[0][2], None
     if num_reference_seeds:
         pairs = np.stack([x, y], axis=2)[:num_reference_seeds]
         reference = accuracy(*gmm_mi_peer.estimates(pairs)[:, 1:].T, truth)
     return Cell(
         truth=truth,
-        mean=accuracy(mean, std, truth),
-        value=accuracy(value, std, truth),
+        value=accuracy(value, error, truth),
+        plugin=accuracy(plugin, error, truth),
         converged=converged.mean(),
         reference=reference,
     )
@@ -162,8 +162,8 @@ def main(argv=None):
         for parameter in parameters
     ]
     lines = [
-        "| sample | truth | n | `mean`: bias / RMSE | `value`: bias / RMSE | "
-        f"within 1, 2 std | converged | gmm-mi ({number}) | within 1, 2 std |",
+        "| sample | truth | n | `value`: bias / RMSE | `plugin`: bias / RMSE | "
+        f"within 1, 2 errors | converged | gmm-mi ({number}) | within 1, 2 errors |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     pooled = {}
@@ -171,8 +171,8 @@ def main(argv=None):
         one = cell(family, parameter, n, arguments.seeds, number)
         lines.append(
             f"| {name} {parameter:g} | {one.truth:.3f} | {n} "
-            f"| {bias_and_rmse(one.mean)} | {bias_and_rmse(one.value)} "
-            f"| {coverage(one.mean)} | {one.converged:.2f} "
+            f"| {bias_and_rmse(one.value)} | {bias_and_rmse(one.plugin)} "
+            f"| {coverage(one.value)} | {one.converged:.2f} "
             f"| {bias_and_rmse(one.reference)} | {coverage(one.reference)} |"
         )
         if one.truth > 0:
@@ -180,12 +180,13 @@ def main(argv=None):
                 pooled.setdefault(group, []).append(one)
     lines += [
         "",
-        "| pooled, but for independence | n | bias / RMSE of `mean` | mean absolute "
-        "error | within 1, 2 std | gmm-mi | mean absolute error | within 1, 2 std |",
+        "| pooled, but for independence | n | bias / RMSE of `value` | mean absolute "
+        "error | within 1, 2 errors | gmm-mi | mean absolute error "
+        "| within 1, 2 errors |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for (name, n), cells in pooled.items():
-        ours = pool([one.mean for one in cells])
+        ours = pool([one.value for one in cells])
         theirs = pool([one.reference for one in cells]) if number else None
         absolute = f"{theirs.absolute:.4f}" if number else "-"
         lines.append(

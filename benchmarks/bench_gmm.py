@@ -74,7 +74,7 @@ def bench_pairs(quick):
                 theirs,
                 ours,
                 shapes=shapes,
-                difference=abs(float(result.mean) - out[0, 1]),
+                difference=abs(float(result.value) - out[0, 1]),
                 # Both are uncertain, and differ in their correction of the bias.
                 tolerance=3 * out[0, 2],
                 at_least=20,
@@ -107,7 +107,7 @@ def bench_matrix(quick):
     )
     ours = side("mutual_information_matrix, a pair", [s / (a * b) for s in seconds], 0)
     theirs = side("gmm-mi, a pair", [float(out[:, 0].mean())], 0)
-    gaps = [abs(float(result.mean[p]) - o[1]) for p, o in zip(some, out, strict=True)]
+    gaps = [abs(float(result.value[p]) - o[1]) for p, o in zip(some, out, strict=True)]
     return [
         harness.ratio(
             "information of all pairs of columns",

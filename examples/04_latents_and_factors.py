@@ -8,7 +8,7 @@ that the decoder ignores could tell as much as that of any other.
 
 Prints a report in bits:
 
-1. the matrix of latents x factors, mean ± standard deviation,
+1. the matrix of latents x factors, estimate ± standard error,
 2. what each latent encodes, beside its rate (the mean divergence from the prior, which
    bounds what it can tell about all factors together),
 3. how much of each factor's entropy the best latent and all latents jointly hold.
@@ -163,8 +163,8 @@ def train(key: jax.Array, images: jax.Array, settings: Settings) -> VAE:
 class Study(NamedTuple):
     """What the latents tell about the factors, in nats."""
 
-    matrix: gmm.MutualInformation  # of single latents, leading axes (latents, factors)
-    joint: list[gmm.MutualInformation]  # of all latents together, one a factor
+    matrix: gmm.Estimate  # of single latents, leading axes (latents, factors)
+    joint: list[gmm.Estimate]  # of all latents together, one a factor
     rates: np.ndarray  # mean divergence from the prior, (latents,)
 
 
@@ -185,7 +185,7 @@ def measure(
     row = functools.partial(
         gmm.class_mutual_information_matrix,
         num_classes=COUNTS,
-        max_components=settings.max_components,
+        fitting=gmm.Fitting(max_components=settings.max_components),
     )
     rows = [
         row(jax.random.fold_in(key_matrix, j), latents[:, j, None], labels)
@@ -200,8 +200,8 @@ def measure(
             labels[:, k],
             # The same for all factors, which is one program; empty classes cost little.
             num_classes=max(COUNTS),
-            max_components=settings.max_joint_components,
-            num_bootstrap=0,
+            fitting=gmm.Fitting(max_components=settings.max_joint_components),
+            sampling=gmm.Sampling(num_replicates=0),
         )
         for k in tqdm.trange(len(FACTORS), desc="of all jointly", unit="factor")
     ]
@@ -217,51 +217,53 @@ def in_bits(value: Any) -> np.ndarray:
     return np.asarray(measures.nats_to_bits(value))
 
 
-def encoded(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+def encoded(value: np.ndarray, error: np.ndarray) -> np.ndarray:
     """Whether latents encode factors, from estimates in bits."""
-    return (mean > THRESHOLD) & (mean > 2 * std)
+    return (value > THRESHOLD) & (value > 2 * error)
 
 
-def describe(mean: np.ndarray, std: np.ndarray) -> str:
+def describe(value: np.ndarray, error: np.ndarray) -> str:
     """What one latent encodes, most first, from its row of the matrix in bits."""
-    found = np.flatnonzero(encoded(mean, std))
+    found = np.flatnonzero(encoded(value, error))
     if len(found) == 0:
         return "nothing"
-    order = found[np.argsort(-mean[found])]
-    parts = [f"{FACTORS[k]} {mean[k]:.2f} ± {std[k]:.2f}" for k in order]
+    order = found[np.argsort(-value[found])]
+    parts = [f"{FACTORS[k]} {value[k]:.2f} ± {error[k]:.2f}" for k in order]
     return ", ".join(parts)
 
 
 def report(study: Study) -> None:
     """Print what was found, in bits."""
-    mean, std = in_bits(study.matrix.mean), in_bits(study.matrix.std)
+    value, error = in_bits(study.matrix.value), in_bits(study.matrix.standard_error)
     entropies = np.log2(COUNTS)
     print("\n1. Mutual information of each latent with each factor (bits)")
     print("   latent  " + "  ".join(f"{name:>13s}" for name in FACTORS))
     for j in range(LATENTS):
-        cells = (f"{m:6.3f} ± {s:4.3f}" for m, s in zip(mean[j], std[j], strict=True))
+        cells = (
+            f"{m:6.3f} ± {s:4.3f}" for m, s in zip(value[j], error[j], strict=True)
+        )
         print(f"   {j + 1:6d}  " + "  ".join(f"{cell:>13s}" for cell in cells))
     print(f"   entropy {'  '.join(f'{h:13.3f}' for h in entropies)}")
     number = int(np.sum(~np.asarray(study.matrix.converged)))
-    print(f"   {number} of {mean.size} estimates did not converge.")
+    print(f"   {number} of {value.size} estimates did not converge.")
 
     print("\n2. What each latent encodes")
     rates = in_bits(study.rates)
     for j in range(LATENTS):
-        print(f"   latent {j + 1}: {describe(mean[j], std[j])}")
-        shown = np.sum(mean[j][encoded(mean[j], std[j])])
+        print(f"   latent {j + 1}: {describe(value[j], error[j])}")
+        shown = np.sum(value[j][encoded(value[j], error[j])])
         print(f"             together {shown:.2f} of a rate of {rates[j]:.2f}")
 
     print("\n3. How much of each factor the latents hold (bits)")
     print("   factor       entropy   best latent       second latent     all jointly")
     for k, name in enumerate(FACTORS):
-        best, second = np.argsort(-mean[:, k])[:2]
+        best, second = np.argsort(-value[:, k])[:2]
         joint = study.joint[k]
         print(
             f"   {name:12s} {entropies[k]:6.2f}"
-            f"    {best + 1}: {mean[best, k]:5.2f} ± {std[best, k]:.2f}"
-            f"   {second + 1}: {mean[second, k]:5.2f} ± {std[second, k]:.2f}"
-            f"   {in_bits(joint.value):5.2f} ± {in_bits(joint.std):.2f}"
+            f"    {best + 1}: {value[best, k]:5.2f} ± {error[best, k]:.2f}"
+            f"   {second + 1}: {value[second, k]:5.2f} ± {error[second, k]:.2f}"
+            f"   {in_bits(joint.value):5.2f} ± {in_bits(joint.standard_error):.2f}"
         )
 
 
@@ -298,10 +300,16 @@ def save(
         output / "latents.npz",
         **{
             name: np.asarray(getattr(study.matrix, name))
-            for name in ("mean", "std", "value", "jackknife_std", "converged")
+            for name in (
+                "value",
+                "standard_error",
+                "plugin",
+                "jackknife_error",
+                "converged",
+            )
         },
         joint=np.array([one.value for one in study.joint]),
-        joint_std=np.array([one.std for one in study.joint]),
+        joint_error=np.array([one.standard_error for one in study.joint]),
         rates=study.rates,
     )
     print(f"Wrote figures and latents.npz to {output}.")
@@ -318,7 +326,7 @@ def draw_traversals(
     centre = jnp.median(means, axis=0)
     start = means[jnp.argmin(jnp.sum((means - centre) ** 2, axis=1))]
     places = jnp.linspace(-2, 2, 9)
-    mean, std = in_bits(study.matrix.mean), in_bits(study.matrix.std)
+    value, error = in_bits(study.matrix.value), in_bits(study.matrix.standard_error)
     figure, axes = pyplot.subplots(LATENTS, 1, figsize=(7.2, 5.4), layout="constrained")
     for j, ax in enumerate(axes):
         moved = jnp.repeat(start[None], len(places), axis=0).at[:, j].set(places)
@@ -328,10 +336,10 @@ def draw_traversals(
         ax.imshow(strip.reshape(side, -1), cmap="gray", vmin=0, vmax=1)
         ax.set_yticks([side / 2], [f"latent {j + 1}"])
         ax.set_xticks([])
-        largest = np.argmax(mean[j])
+        largest = np.argmax(value[j])
         text = "encodes nothing"
-        if encoded(mean[j], std[j])[largest]:
-            text = f"{FACTORS[largest]}\n{mean[j, largest]:.2f} bits"
+        if encoded(value[j], error[j])[largest]:
+            text = f"{FACTORS[largest]}\n{value[j, largest]:.2f} bits"
         ax.text(1.01, 0.5, text, transform=ax.transAxes, va="center")
     ticks = side * (np.arange(len(places)) + 0.5)
     axes[-1].set_xticks(ticks, [f"{place:g}" for place in places])

@@ -10,16 +10,15 @@ from jaxinfo.gmm._independence import independence_test
 from jaxinfo.gmm._information import (
     conditional_mutual_information,
     mutual_information,
+    mutual_information_matrix,
 )
-from jaxinfo.gmm._initialize import initialize
-from jaxinfo.gmm._intervals import confidence_interval
-from jaxinfo.gmm._matrix import mutual_information_matrix
-from jaxinfo.gmm._mixture_integrals import (
+from jaxinfo.gmm._integrals import (
     mixture_conditional_mutual_information,
     mixture_entropy,
     mixture_kl_divergence,
     mixture_mutual_information,
 )
+from jaxinfo.gmm._intervals import confidence_interval
 from jaxinfo.gmm._mixtures import (
     condition,
     log_prob,
@@ -28,28 +27,26 @@ from jaxinfo.gmm._mixtures import (
     responsibilities,
     sample,
 )
+from jaxinfo.gmm._options import Fitting, Sampling
 from jaxinfo.gmm._select import fit, select
+from jaxinfo.gmm._starts import initialize
 from jaxinfo.gmm._types import (
-    Entropy,
     Estimate,
     FitResult,
     GaussianMixture,
-    IndependenceTest,
+    Integral,
     Interval,
-    KLDivergence,
-    MutualInformation,
     Selection,
 )
 
 __all__ = [
-    "Entropy",
     "Estimate",
     "FitResult",
+    "Fitting",
     "GaussianMixture",
-    "IndependenceTest",
+    "Integral",
     "Interval",
-    "KLDivergence",
-    "MutualInformation",
+    "Sampling",
     "Selection",
     "class_mutual_information",
     "class_mutual_information_matrix",

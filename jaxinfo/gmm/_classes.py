@@ -1,52 +1,37 @@
 """Mutual information of samples and classes, by a mixture for each class."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
 from jaxinfo.gmm import (
-    _arguments,
+    _em_step,
     _estimates,
-    _information,
     _integrals,
-    _lanes,
-    _moments,
     _options,
+    _search,
     _starts,
+    _whitening,
 )
-from jaxinfo.gmm._integrals import Nodes
-from jaxinfo.gmm._options import Sampling
-from jaxinfo.gmm._search import Settings
-from jaxinfo.gmm._types import GaussianMixture, MutualInformation
-
-_PRIORS = ("empirical", "uniform")
+from jaxinfo.gmm._options import Fitting, Sampling
+from jaxinfo.gmm._types import Estimate
 
 
-@compiled.jit(static_argnames=(*_options.STATIC, "num_classes", "prior"))
+@compiled.jit(static_argnames=("num_classes", "block_size"))
 def class_mutual_information(
     key: ArrayLike,
     x: ArrayLike,
     labels: ArrayLike,
     *,
     num_classes: int,
-    prior: str = "empirical",
-    max_components: int = 16,
-    criterion: str = "validation",
-    num_inits: int = 4,
-    num_folds: int = 5,
-    patience: int = 1,
-    min_gain: ArrayLike = 1e-4,
-    tol: ArrayLike = 1e-5,
-    max_steps: int = 300,
-    regularization: ArrayLike = 1e-6,
     weights: ArrayLike | None = None,
-    num_bootstrap: int = 50,
-    resampling: str = "dirichlet",
-    num_nodes: int = 1024,
-    num_shifts: int = 8,
+    fitting: Fitting = Fitting(),
+    sampling: Sampling = Sampling(),
     block_size: int | None = None,
-) -> MutualInformation:
+) -> Estimate:
     r"""Mutual information of a sample and its classes, with its uncertainty.
 
     With a Gaussian mixture :math:`p_c` fitted to each class, as in
@@ -56,9 +41,11 @@ def class_mutual_information(
         I(X;C) = \sum_c \pi_c E_{p_c} \Big[ \log p_c(x)
         - \log \sum_b \pi_b p_b(x) \Big] .
 
-    A class of fewer than ``num_folds * (d + 2)`` samples gets one component, whose
-    covariance is drawn towards the pooled one within classes by :math:`d + 2`
-    pseudo-observations. Replicates weight all samples, so that the shares vary too.
+    For classes of equal shares, whatever the sample says, weight each sample by the
+    inverse of the size of its class. A class of fewer than ``num_folds * (d + 2)``
+    samples gets one component, whose covariance is drawn towards the pooled one within
+    classes by :math:`d + 2` pseudo-observations. Replicates weight all samples, so that
+    the shares vary too.
 
     Differentiable in ``x`` and ``weights``, as `mutual_information` is. Costs
     ``num_classes`` times as much.
@@ -69,41 +56,20 @@ def class_mutual_information(
         labels: Classes, integers from 0 to ``num_classes - 1``, or booleans. Shape
             ``(n,)``.
         num_classes: Number of classes; those without samples count for nothing. Static.
-        prior: ``"empirical"`` takes the shares of the sample, ``"uniform"`` equal ones
-            for the classes present. Static.
-        max_components: Where the search ends at the latest. Static.
-        criterion: ``"validation"``, ``"aic"`` or ``"bic"``, see `select`. Static.
-        num_inits: Starts of each fit. Static.
-        num_folds: Folds of the validation, at least 2. Static.
-        patience: Successive failures that end the search. Static.
-        min_gain: Gain of a score, in nats, that is no failure.
-        tol: Gain of a step of EM, in nats, below which a fit stops.
-        max_steps: Most steps of a fit. Static.
-        regularization: Share of the data's covariance that is added to each
-            component's.
         weights: Weights of the samples, not negative. Shape ``(n,)``.
-        num_bootstrap: Replicates; with 0, ``mean`` is ``value`` and ``std`` is
-            ``jackknife_std``. Static.
-        resampling: Weights of replicates: ``"dirichlet"``, or ``"counts"`` of draws
-            with replacement. Static.
-        num_nodes: Quasi Monte Carlo nodes of a component, a power of two; unused up to
-            two dimensions. Static.
-        num_shifts: Independent shifts of these nodes, at least 2. Static.
-        block_size: Runs of EM held at once; ``None`` takes as
-            many as need 2^24 numbers. Static.
+        fitting: How mixtures are fitted and the number of components chosen.
+        sampling: How the uncertainty and the integrals are sampled.
+        block_size: Runs of EM that are held at once; ``None`` takes as many as need
+            2^24 numbers. Static.
 
     Returns:
-        Estimates in nats, ``value`` being at most the entropy of the classes.
+        Estimates in nats, ``plugin`` being at most the entropy of the classes.
         ``num_components`` has shape ``(num_classes,)``, zero for empty classes;
         ``mixture`` and ``scores`` have this leading axis. Zero if ``x`` is constant;
         NaN if a label is out of range or ``x`` has no density (see `em`).
 
     Raises:
-        TypeError: If ``key`` is not a typed key, an argument is complex or not an
-            array, labels are not integers, or a static one not an int.
-        ValueError: If a shape is not the documented one, an option is unknown, a count
-            is too small, ``num_bootstrap`` is 1, ``num_nodes`` no power of two, or
-            ``num_folds`` above n.
+        ValueError: If ``fitting.num_folds`` or ``fitting.min_components`` is above n.
 
     References:
         Piras et al., `A robust estimator of mutual information for deep learning
@@ -122,69 +88,40 @@ def class_mutual_information(
         ...     noise + shift,
         ...     labels,
         ...     num_classes=2,
-        ...     max_components=1,
+        ...     fitting=gmm.Fitting(max_components=1),
         ... )
-        >>> print(result.value)  # the entropy of shares 1/4 and 3/4
+        >>> print(result.plugin)  # the entropy of shares 1/4 and 3/4
         0.5623
     """
     key = checks.as_key("key", key)
     x = checks.as_float("x", x, "(n, d)")
     labels = checks.as_classes("labels", labels, "(n,)", n=x.shape[0])
     checks.at_least("num_classes", num_classes, 1)
-    checks.one_of("prior", prior, _PRIORS)
-    settings, sampling = _options.read(
-        x,
-        max_components=max_components,
-        criterion=criterion,
-        num_inits=num_inits,
-        num_folds=num_folds,
-        patience=patience,
-        min_gain=min_gain,
-        tol=tol,
-        max_steps=max_steps,
-        regularization=regularization,
-        num_bootstrap=num_bootstrap,
-        resampling=resampling,
-        num_nodes=num_nodes,
-        num_shifts=num_shifts,
-        block_size=block_size,
-    )
     return _of_labels(
         key,
         x,
         labels,
         jnp.asarray(num_classes),
-        _arguments.weights(weights, x),
-        settings,
+        weights,
+        fitting,
         sampling,
+        block_size,
         capacity=num_classes,
-        prior=prior,
     )
 
 
-@compiled.jit(static_argnames=(*_options.STATIC, "num_classes"))
+@compiled.jit(static_argnames=("num_classes", "block_size"))
 def class_mutual_information_matrix(
     key: ArrayLike,
     x: ArrayLike,
     labels: ArrayLike,
     *,
     num_classes: tuple[int, ...],
-    max_components: int = 16,
-    criterion: str = "validation",
-    num_inits: int = 4,
-    num_folds: int = 5,
-    patience: int = 1,
-    min_gain: ArrayLike = 1e-4,
-    tol: ArrayLike = 1e-5,
-    max_steps: int = 300,
-    regularization: ArrayLike = 1e-6,
     weights: ArrayLike | None = None,
-    num_bootstrap: int = 50,
-    resampling: str = "dirichlet",
-    num_nodes: int = 1024,
-    num_shifts: int = 8,
+    fitting: Fitting = Fitting(),
+    sampling: Sampling = Sampling(),
     block_size: int | None = None,
-) -> MutualInformation:
+) -> Estimate:
     r"""Mutual information of every column of a matrix with every set of classes.
 
     Entry :math:`(i, j)` is :math:`I(X_i;C_j)` as `class_mutual_information` gives it
@@ -199,24 +136,9 @@ def class_mutual_information_matrix(
         x: Samples, for example latents. Shape ``(n, a)``.
         labels: Classes, for example factors. Integers. Shape ``(n, m)``.
         num_classes: Number of classes of each column of ``labels``. Static.
-        max_components: Where the search ends at the latest. Static.
-        criterion: ``"validation"``, ``"aic"`` or ``"bic"``, see `select`. Static.
-        num_inits: Starts of each fit. Static.
-        num_folds: Folds of the validation, at least 2. Static.
-        patience: Successive failures that end the search. Static.
-        min_gain: Gain of a score, in nats, that is no failure.
-        tol: Gain of a step of EM, in nats, below which a fit stops.
-        max_steps: Most steps of a fit. Static.
-        regularization: Share of the data's covariance that is added to each
-            component's.
         weights: Weights of the samples, not negative. Shape ``(n,)``.
-        num_bootstrap: Replicates; with 0, ``mean`` is ``value`` and ``std`` is
-            ``jackknife_std``. Static.
-        resampling: Weights of replicates: ``"dirichlet"``, or ``"counts"`` of draws
-            with replacement. Static.
-        num_nodes: Quasi Monte Carlo nodes of a component, a power of two; unused up to
-            two dimensions. Static.
-        num_shifts: Independent shifts of these nodes, at least 2. Static.
+        fitting: How mixtures are fitted and the number of components chosen.
+        sampling: How the uncertainty and the integrals are sampled.
         block_size: Pairs that run side by side; ``None`` takes one after the other.
             Static.
 
@@ -225,11 +147,10 @@ def class_mutual_information_matrix(
         padded with empty ones to the largest number.
 
     Raises:
-        TypeError: If ``key`` is not a typed key, an argument is complex or not an
-            array, labels are not integers, or a static one not an int.
-        ValueError: If a shape is not the documented one, an option is unknown, a count
-            is too small, ``num_bootstrap`` is 1, ``num_nodes`` no power of two, or
-            ``num_folds`` above n.
+        TypeError: If ``num_classes`` is not a tuple of ints.
+        ValueError: If ``num_classes`` has another length than ``labels`` has columns,
+            or ``fitting.num_folds`` or ``fitting.min_components`` is
+            above n.
 
     References:
         Piras et al., `A robust estimator of mutual information for deep learning
@@ -246,9 +167,9 @@ def class_mutual_information_matrix(
         ...     noise + 20.0 * labels[:, :1].astype(float),
         ...     labels,
         ...     num_classes=(3, 2),
-        ...     max_components=1,
+        ...     fitting=gmm.Fitting(max_components=1),
         ... )
-        >>> print(*result.value[0])
+        >>> print(*result.plugin[0])
         1.099 0.00
     """
     key = checks.as_key("key", key)
@@ -267,45 +188,23 @@ def class_mutual_information_matrix(
         )
     for number in num_classes:
         checks.at_least("num_classes", number, 1)
-    settings, sampling = _options.read(
-        x,
-        max_components=max_components,
-        criterion=criterion,
-        num_inits=num_inits,
-        num_folds=num_folds,
-        patience=patience,
-        min_gain=min_gain,
-        tol=tol,
-        max_steps=max_steps,
-        regularization=regularization,
-        num_bootstrap=num_bootstrap,
-        resampling=resampling,
-        num_nodes=num_nodes,
-        num_shifts=num_shifts,
-        block_size=None,
-    )
     checks.block_size(block_size)
-    weights_of_rows = _arguments.weights(weights, x)
     numbers = jnp.asarray(num_classes)
 
-    def pair(index: jax.Array) -> MutualInformation:
+    def pair(index: jax.Array) -> Estimate:
         return _of_labels(
             jax.random.fold_in(key, index),
             x[:, index // m][:, None],
             labels[:, index % m],
             numbers[index % m],
-            weights_of_rows,
-            settings,
+            weights,
+            fitting,
             sampling,
+            None,
             capacity=max(num_classes),
-            prior="empirical",
         )
 
-    flat = _lanes.in_turn(pair, jnp.arange(a * m), block_size=block_size)
-    matrix: MutualInformation = jax.tree.map(
-        lambda leaf: leaf.reshape(a, m, *leaf.shape[1:]), flat
-    )
-    return matrix
+    return _estimates.of_pairs(pair, a, m, block_size=block_size)
 
 
 def _of_labels(
@@ -313,50 +212,42 @@ def _of_labels(
     x: jax.Array,
     labels: jax.Array,
     num_classes: jax.Array,
-    weights: jax.Array,
-    settings: Settings,
+    weights: ArrayLike | None,
+    fitting: Fitting,
     sampling: Sampling,
+    block_size: int | None,
     *,
     capacity: int,
-    prior: str,
-) -> MutualInformation:
-    """Information of checked arguments, with room for ``capacity`` classes."""
+) -> Estimate:
+    """Information about classes, with room for ``capacity`` of them."""
+    checks.block_size(block_size)
+    fitting, weights = fitting.of(x), _options.weights_of(weights, x)
     is_wrong = ((labels < 0) | (labels >= num_classes)) & (weights > 0)
     weights = jnp.where(jnp.any(is_wrong), jnp.nan, weights)
-    is_trivial = _information.is_constant((x,), x, weights)
-    x = jnp.where(is_trivial, _information.stand_in(x), x)
+    is_trivial = _whitening.is_constant((x,), x, weights)
+    x = jnp.where(is_trivial, _whitening.stand_in(x), x)
     groups = labels[None] == jnp.arange(capacity)[:, None]
     num_rows = jnp.sum(groups & (weights > 0)[None], axis=1)
-    is_small = num_rows < settings.num_folds * (x.shape[1] + 2)
-    limits = jnp.minimum(num_rows, settings.max_components)
-    problem = _estimates.problem(x, weights, settings)._replace(
+    is_small = num_rows < fitting.num_folds * (x.shape[1] + 2)
+    limits = jnp.minimum(num_rows, fitting.max_components)
+    problem = dataclasses.replace(
+        _search.one_group(x, weights, fitting, block_size),
         groups=groups.astype(x.dtype),
         limits=jnp.where(is_small | is_trivial, 1, limits),
     )
 
-    def functional(
-        mixtures: GaussianMixture, shares: jax.Array, nodes: Nodes
-    ) -> jax.Array:
-        if prior == "uniform":
-            number = jnp.sum(shares != 0).astype(shares.dtype)
-            shares = jnp.where(shares == 0, 0, 1 / number)
-        return _integrals.class_information(mixtures, shares, nodes)
-
     def prepare(fits: jax.Array, shares: jax.Array) -> jax.Array:
         return _shrunk(fits, shares, jnp.where(is_small, num_rows, -1))
 
-    key_nodes, key = jax.random.split(key)
-    estimated = _estimates.estimate(
+    estimate = _estimates.estimate(
         key,
         problem,
-        functional,
-        _estimates.level(key_nodes, x, x.shape[1], sampling),
-        settings,
+        _integrals.class_information,
         sampling,
+        dim=x.shape[1],
         prepare=prepare,
     )
-    estimated = _information.zero_where(is_trivial, estimated)
-    return MutualInformation(**estimated._asdict())
+    return _estimates.zero_where(is_trivial, estimate)
 
 
 def _shrunk(fits: jax.Array, shares: jax.Array, num_rows: jax.Array) -> jax.Array:
@@ -366,11 +257,11 @@ def _shrunk(fits: jax.Array, shares: jax.Array, num_rows: jax.Array) -> jax.Arra
     """
     capacity = fits.shape[1]
     # The raw moments of a fit sum to those of its data.
-    raw = jnp.sum(jax.vmap(_moments.to_raw)(fits), axis=1)
-    mass, means, covariances = _moments.unpack(_moments.from_raw(raw))
+    raw = jnp.sum(jax.vmap(_em_step.to_raw)(fits), axis=1)
+    mass, means, covariances = _em_step.unpack(_em_step.from_raw(raw))
     pooled = jnp.sum(shares[:, None, None] * covariances, axis=0)
     count = jnp.maximum(num_rows, 0).astype(fits.dtype)
     shrunk = _starts.draw_towards(pooled, covariances, count)
-    single = _moments.pack(mass, means, shrunk)
+    single = _em_step.pack(mass, means, shrunk)
     padded = jnp.pad(single[:, None], ((0, 0), (0, capacity - 1), (0, 0)))
     return jnp.where(num_rows[:, None, None] >= 0, padded, fits)

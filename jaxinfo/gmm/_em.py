@@ -1,4 +1,12 @@
-"""Weighted expectation-maximisation from given parameters."""
+"""EM from given parameters: one run, or many at once.
+
+Runs share the points and differ in weights and start: folds, replicates, classes and
+starts are all runs. A run that has ended keeps its result, and the others soon go on
+without it.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -6,16 +14,16 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.gmm import (
-    _arguments,
-    _frame,
-    _implicit,
-    _lanes,
-    _moments,
-    _options,
-)
-from jaxinfo.gmm._frame import Frame
+from jaxinfo.gmm import _em_step, _implicit, _mixtures, _options, _whitening
+from jaxinfo.gmm._em_step import Density, Rows
+from jaxinfo.gmm._options import Fitting
 from jaxinfo.gmm._types import FitResult, GaussianMixture
+from jaxinfo.gmm._whitening import Frame
+
+Result = TypeVar("Result")
+
+# Steps between two looks at which runs have ended.
+_CHUNK = 16
 
 
 @compiled.jit(static_argnames=("max_steps", "block_size"))
@@ -48,7 +56,7 @@ def em(
 
     Differentiable in ``x`` and ``weights``, by the implicit derivative of the fixed
     point, exact for a fit that has converged tightly; not in the start, ``tol`` or
-    ``regularization``. Costs :math:`O(n k d^2)` time a step, as two matrix products,
+    ``regularization``. Costs :math:`O(n k d^2)` time per step, as two matrix products,
     and :math:`n (k + d^2 / 2)` numbers of memory.
 
     Args:
@@ -72,12 +80,6 @@ def em(
         its variance), a NaN or infinity in a row of positive weight, weights
         that are negative or all zero give NaN.
 
-    Raises:
-        TypeError: If an argument is complex or not an array, or a static one not an
-            int.
-        ValueError: If a shape is not the documented one, or ``max_steps`` or
-            ``block_size`` below 1.
-
     References:
         Dempster, Laird and Rubin, `Maximum likelihood from incomplete data via the EM
         algorithm <https://doi.org/10.1111/j.2517-6161.1977.tb01600.x>`_, 1977; the
@@ -99,36 +101,176 @@ def em(
         -2.00 3.00
     """
     x = checks.as_float("x", x, "(n, d)")
-    mixture = _arguments.mixture("mixture", mixture, x.shape[1])
+    mixture = _mixtures.read("mixture", mixture, x.shape[1])
     x, *parameters = checks.promote(x, *mixture)
-    weights = _arguments.weights(weights, x)
+    weights = _options.weights_of(weights, x)
     checks.block_size(block_size)
-    stopping = _options.stopping(
-        x, tol=tol, max_steps=max_steps, regularization=regularization
-    )
+    fitting = Fitting(
+        criterion="bic", max_steps=max_steps, tol=tol, regularization=regularization
+    ).of(x)
 
-    frame, points = _frame.standardise(x, weights)
-    start = _moments.from_mixture(
-        _frame.carry_in(frame, GaussianMixture(*parameters)), stopping.regularization
+    frame, points = _whitening.whiten(x, weights)
+    start_moments = _em_step.from_mixture(
+        _whitening.carry_in(frame, GaussianMixture(*parameters)),
+        fitting.regularization,
     )
-    start, fixed_points, fixed_weights = jax.lax.stop_gradient((start, points, weights))
-    rows = _moments.as_rows(
-        fixed_points, num_components=start.shape[0], block_size=block_size
+    start_moments, fixed_points, fixed_weights = jax.lax.stop_gradient(
+        (start_moments, points, weights)
     )
-    lane = _lanes.run(_lanes.start(start, stopping), rows, fixed_weights, stopping)
+    rows = _em_step.as_rows(
+        fixed_points, num_components=start_moments.shape[0], block_size=block_size
+    )
+    run = finish(start(start_moments, fitting), rows, fixed_weights, fitting)
     fit = result(
-        lane.moments,
+        run.moments,
         frame,
         points,
         weights,
-        stopping.regularization,
+        fitting.regularization,
         block_size=block_size,
     )
     return fit._replace(
-        num_steps=lane.num_steps,
-        converged=lane.converged,
-        collapsed=fit.collapsed & (start[:, 0] != 0),
+        num_steps=run.num_steps,
+        converged=run.converged,
+        collapsed=fit.collapsed & (start_moments[:, 0] != 0),
     )
+
+
+class Run(NamedTuple):
+    """Where one run of EM stands.
+
+    Attributes:
+        moments: Last finite ones. Shape ``(k, q)``.
+        density: Of the mixture that they give.
+        log_likelihood: Mean log-likelihood before the last step. Shape ``()``.
+        num_steps: Steps taken. Shape ``()``.
+        converged: Whether the last step gained less than ``tol``. Shape ``()``.
+        is_running: Whether there is more to do. Shape ``()``.
+    """
+
+    moments: jax.Array
+    density: Density
+    log_likelihood: jax.Array
+    num_steps: jax.Array
+    converged: jax.Array
+    is_running: jax.Array
+
+
+def start(moments: jax.Array, fitting: Fitting) -> Run:
+    """A run before its first step."""
+    density = _em_step.density(_em_step.mixture(moments, fitting.regularization))
+    return Run(
+        moments=moments,
+        density=density,
+        log_likelihood=jnp.asarray(-jnp.inf, moments.dtype),
+        num_steps=jnp.zeros((), int),
+        converged=jnp.zeros((), bool),
+        is_running=_em_step.is_finite(density),
+    )
+
+
+def advance(run: Run, rows: Rows, weights: jax.Array, fitting: Fitting) -> Run:
+    """Take one step, unless the run has ended; a step that is not finite ends it."""
+    log_likelihood, moments = _em_step.evaluate(run.density, rows, weights)
+    density = _em_step.density(_em_step.mixture(moments, fitting.regularization))
+    is_finite = jnp.isfinite(log_likelihood) & _em_step.is_finite(density)
+    gain = jnp.abs(log_likelihood - run.log_likelihood)
+    num_steps = run.num_steps + 1
+    converged = is_finite & (gain < fitting.tol)
+    is_taken = is_finite & run.is_running
+    moved = Run(
+        moments=moments,
+        density=density,
+        log_likelihood=log_likelihood,
+        num_steps=num_steps,
+        converged=converged,
+        is_running=~converged & (num_steps < fitting.max_steps),
+    )
+    kept = run._replace(is_running=jnp.zeros((), bool))
+    chosen: Run = jax.tree.map(
+        lambda new, old: jnp.where(is_taken, new, old), moved, kept
+    )
+    return chosen
+
+
+def finish(run: Run, rows: Rows, weights: jax.Array, fitting: Fitting) -> Run:
+    """Take one run to its end."""
+    return jax.lax.while_loop(
+        lambda run: run.is_running,
+        lambda run: advance(run, rows, weights, fitting),
+        run,
+    )
+
+
+def finish_all(
+    runs: Run,
+    rows: Rows,
+    weights: jax.Array,
+    fitting: Fitting,
+    block_size: int | None,
+) -> Run:
+    """Take runs to their ends, the last ones without the others.
+
+    In chunks of steps: of all runs, or, as soon as two thirds have ended, of the rest.
+    """
+    num_runs = weights.shape[0]
+    at_once = runs_at_once(rows, fitting.max_components, block_size)
+    if at_once < num_runs:
+        return over_runs(
+            lambda run, weights: finish(run, rows, weights, fitting),
+            runs,
+            weights,
+            at_once=at_once,
+        )
+    few = -(-num_runs // 3)
+
+    def chunk(runs: Run, weights: jax.Array) -> Run:
+        def is_open(carry: tuple[Run, jax.Array]) -> jax.Array:
+            return jnp.any(carry[0].is_running) & (carry[1] < _CHUNK)
+
+        def body(carry: tuple[Run, jax.Array]) -> tuple[Run, jax.Array]:
+            moved = jax.vmap(lambda run, s: advance(run, rows, s, fitting))(
+                carry[0], weights
+            )
+            return moved, carry[1] + 1
+
+        runs, _ = jax.lax.while_loop(is_open, body, (runs, jnp.zeros((), int)))
+        return runs
+
+    def chunk_of_few(runs: Run) -> Run:
+        chosen = jax.lax.top_k(runs.is_running.astype(weights.dtype), few)[1]
+        part = jax.tree.map(lambda leaf: leaf[chosen], runs)
+        part = chunk(part, weights[chosen])
+        merged: Run = jax.tree.map(
+            lambda leaf, new: leaf.at[chosen].set(new), runs, part
+        )
+        return merged
+
+    def next_chunk(runs: Run) -> Run:
+        moved: Run = jax.lax.cond(
+            jnp.sum(runs.is_running) > few,
+            lambda runs: chunk(runs, weights),
+            chunk_of_few,
+            runs,
+        )
+        return moved
+
+    return jax.lax.while_loop(lambda runs: jnp.any(runs.is_running), next_chunk, runs)
+
+
+def runs_at_once(rows: Rows, num_components: int, block_size: int | None) -> int:
+    """How many runs to hold: as told, or as many as need `LARGEST` numbers."""
+    entries = rows.points.shape[0] * num_components
+    return block_size or max(1, _em_step.LARGEST // entries)
+
+
+def over_runs(fn: Callable[..., Result], *runs: Any, at_once: int) -> Result:
+    """Apply a function of one run to all of them, ``at_once`` side by side."""
+    if at_once >= jax.tree.leaves(runs)[0].shape[0]:
+        together: Result = jax.vmap(fn)(*runs)
+        return together
+    stacked: Result = jax.lax.map(lambda run: fn(*run), runs, batch_size=at_once)
+    return stacked
 
 
 def result(
@@ -136,7 +278,7 @@ def result(
     frame: Frame,
     points: jax.Array,
     weights: jax.Array,
-    regularization: jax.Array,
+    regularization: ArrayLike,
     *,
     block_size: int | None = None,
 ) -> FitResult:
@@ -145,19 +287,19 @@ def result(
     Steps and convergence are the caller's to fill in.
     """
     moments = _implicit.attach(moments, points, weights, regularization)
-    rows = _moments.as_rows(
+    rows = _em_step.as_rows(
         points, num_components=moments.shape[0], block_size=block_size
     )
-    fit = _moments.mixture(moments, regularization)
-    log_likelihood, _ = _moments.evaluate(_moments.density(fit), rows, weights)
+    fit = _em_step.mixture(moments, regularization)
+    log_likelihood, _ = _em_step.evaluate(_em_step.density(fit), rows, weights)
     num_rows = jnp.sum(weights > 0).astype(points.dtype)
     pivots = jnp.diagonal(fit.scale_trils, axis1=1, axis2=2) ** 2
-    floor = 4 * _moments.ridge(moments[:, 1 : 1 + pivots.shape[1]], regularization)
+    floor = 4 * _em_step.ridge(moments[:, 1 : 1 + pivots.shape[1]], regularization)
     floor = floor + 64 * float(np.finfo(points.dtype).eps)
     is_narrow = jnp.any(pivots <= floor, axis=1)
     return FitResult(
-        mixture=_frame.carry_out(frame, fit),
-        log_likelihood=log_likelihood - _frame.log_det(frame),
+        mixture=_whitening.carry_out(frame, fit),
+        log_likelihood=log_likelihood - _whitening.log_det(frame),
         num_steps=jnp.zeros((), int),
         converged=jnp.zeros((), bool),
         collapsed=(moments[:, 0] * num_rows < 1) | is_narrow,

@@ -1,6 +1,6 @@
 """Derivatives of a fit, from the equation that it solves, and Newton steps on it.
 
-A fit is a fixed point theta = F(theta, z, s) of `_moments.step`, in raw moments. With J
+A fit is a fixed point theta = F(theta, z, s) of `_em_step.step`, in raw moments. With J
 the derivative of F in theta, its tangent is (I - J)^-1 (dF/dz dz + dF/ds ds).
 """
 
@@ -10,10 +10,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxinfo._numerics import blocks, linalg
-from jaxinfo.gmm import _moments
-from jaxinfo.gmm._moments import Rows
+from jaxinfo.gmm import _em_step
+from jaxinfo.gmm._em_step import Rows
 
 # Unknowns up to which I - J is formed and factorised.
 _DENSE_UP_TO = 700
@@ -26,7 +27,7 @@ def attach(
     moments: jax.Array,
     points: jax.Array,
     weights: jax.Array,
-    regularization: jax.Array,
+    regularization: ArrayLike,
 ) -> jax.Array:
     """A fit as a function of points ``(n, d)`` and weights ``(n,)``.
 
@@ -44,23 +45,23 @@ def _attach_jvp(
     _, points_dot, weights_dot, _ = tangents
     # Attached once more, so that second derivatives see how the fit moves.
     fit = attach(*primals)
-    raw = _moments.to_raw(fit)
+    raw = _em_step.to_raw(fit)
 
     def push(points: jax.Array, weights: jax.Array) -> jax.Array:
-        rows = _moments.as_rows(points, num_components=fit.shape[0])
+        rows = _em_step.as_rows(points, num_components=fit.shape[0])
         return _step(raw, rows, weights, regularization)
 
     _, pushed = jax.jvp(push, (points, weights), (points_dot, weights_dot))
-    rows = _moments.as_rows(points, num_components=fit.shape[0])
+    rows = _em_step.as_rows(points, num_components=fit.shape[0])
     moved = solve(raw, rows, weights, regularization, pushed)
-    return fit, jax.jvp(_moments.from_raw, (raw,), (moved,))[1]
+    return fit, jax.jvp(_em_step.from_raw, (raw,), (moved,))[1]
 
 
 def solve(
     raw: jax.Array,
     rows: Rows,
     weights: jax.Array,
-    regularization: jax.Array,
+    regularization: ArrayLike,
     rhs: jax.Array,
     *,
     transpose: bool = False,
@@ -113,23 +114,23 @@ def influence(
     fit: jax.Array,
     rows: Rows,
     weights: jax.Array,
-    regularization: jax.Array,
+    regularization: ArrayLike,
     slope: jax.Array,
 ) -> jax.Array:
     """Derivative of a function of a fit in the weights ``(n,)``, from its slope.
 
     The reverse mode of `attach`, written out: F is linear in the weights.
     """
-    raw = _moments.to_raw(fit)
-    (slope,) = jax.vjp(_moments.from_raw, raw)[1](slope)
+    raw = _em_step.to_raw(fit)
+    (slope,) = jax.vjp(_em_step.from_raw, raw)[1](slope)
     adjoint = solve(raw, rows, weights, regularization, slope, transpose=True)
-    density = _moments.density(_moments.mixture(fit, regularization))
+    density = _em_step.density(_em_step.mixture(fit, regularization))
 
     def of(points: jax.Array, features: jax.Array) -> jax.Array:
-        given = _moments.responsibilities(density, points, features)[1]
+        given = _em_step.responsibilities(density, points, features)[1]
         return jnp.sum(given * linalg.product(adjoint, features), axis=0)
 
-    pulled = _moments.over_rows(of, rows)
+    pulled = _em_step.over_rows(of, rows)
     mean = jnp.sum(weights * pulled) / jnp.sum(weights)
     return (pulled - mean) / jnp.sum(weights)
 
@@ -138,7 +139,7 @@ def polish(
     moments: jax.Array,
     rows: Rows,
     weights: jax.Array,
-    regularization: jax.Array,
+    regularization: ArrayLike,
 ) -> jax.Array:
     """Take Newton steps towards the fixed point while the likelihood does not fall."""
 
@@ -151,17 +152,17 @@ def polish(
     def attempt(trial: Trial, _: None) -> tuple[Trial, None]:
         newton = solve(trial.kept, rows, weights, regularization, trial.residual)
         proposed = trial.kept + trial.size * newton
-        mixture = _moments.mixture(_moments.from_raw(proposed), regularization)
-        density = _moments.density(mixture)
-        log_likelihood, moved = _moments.evaluate(density, rows, weights)
-        is_valid = jnp.all(proposed[:, 0] >= 0) & _moments.is_finite(density)
+        mixture = _em_step.mixture(_em_step.from_raw(proposed), regularization)
+        density = _em_step.density(mixture)
+        log_likelihood, moved = _em_step.evaluate(density, rows, weights)
+        is_valid = jnp.all(proposed[:, 0] >= 0) & _em_step.is_finite(density)
         # Rounding at the top must not stop the last digits.
         slack = 8 * _eps(proposed) * (1 + jnp.abs(log_likelihood))
         is_taken = is_valid & (log_likelihood >= trial.log_likelihood - slack)
         taken = Trial(
             kept=proposed,
             log_likelihood=log_likelihood,
-            residual=_moments.to_raw(moved) - proposed,
+            residual=_em_step.to_raw(moved) - proposed,
             size=jnp.ones_like(trial.size),
         )
         left = trial._replace(size=trial.size / 2)
@@ -170,7 +171,7 @@ def polish(
         ), None
 
     # Without a residual the first attempt stays where it is, and evaluates.
-    raw = _moments.to_raw(moments)
+    raw = _em_step.to_raw(moments)
     start = Trial(
         kept=raw,
         log_likelihood=jnp.asarray(-jnp.inf, raw.dtype),
@@ -178,15 +179,15 @@ def polish(
         size=jnp.ones((), raw.dtype),
     )
     last, _ = jax.lax.scan(attempt, start, None, length=1 + _ATTEMPTS)
-    return _moments.from_raw(last.kept)
+    return _em_step.from_raw(last.kept)
 
 
 def _step(
-    raw: jax.Array, rows: Rows, weights: jax.Array, regularization: jax.Array
+    raw: jax.Array, rows: Rows, weights: jax.Array, regularization: ArrayLike
 ) -> jax.Array:
     """The map F on raw moments."""
-    moments = _moments.from_raw(raw)
-    return _moments.to_raw(_moments.step(moments, rows, weights, regularization))
+    moments = _em_step.from_raw(raw)
+    return _em_step.to_raw(_em_step.step(moments, rows, weights, regularization))
 
 
 def _eps(x: jax.Array) -> float:
@@ -194,7 +195,7 @@ def _eps(x: jax.Array) -> float:
 
 
 def _jacobian(
-    raw: jax.Array, rows: Rows, weights: jax.Array, regularization: jax.Array
+    raw: jax.Array, rows: Rows, weights: jax.Array, regularization: ArrayLike
 ) -> jax.Array:
     """J as one Gram matrix times a block-diagonal one, ``(k q, k q)``."""
     k, q = raw.shape
@@ -202,19 +203,19 @@ def _jacobian(
     def of_one(component: jax.Array) -> jax.Array:
         # That the masses are normalised shifts all components alike, which leaves the
         # responsibilities alone; so each component may be taken for itself.
-        moments = _moments.from_raw(component[None])
-        mixture = _moments.mixture(moments, regularization)
+        moments = _em_step.from_raw(component[None])
+        mixture = _em_step.mixture(moments, regularization)
         log_mass = jnp.log(jnp.where(component[0] == 0, 1, component[0]))
-        density = _moments.density(mixture._replace(log_weights=log_mass[None]))
-        return _moments.coefficients(density)[0]
+        density = _em_step.density(mixture._replace(log_weights=log_mass[None]))
+        return _em_step.coefficients(density)[0]
 
     by_component = jax.vmap(jax.jacfwd(of_one))(raw)
     by_component = jnp.where(raw[:, :1, None] == 0, 0, by_component)
-    density = _moments.density(_moments.mixture(_moments.from_raw(raw), regularization))
+    density = _em_step.density(_em_step.mixture(_em_step.from_raw(raw), regularization))
     share = weights / jnp.sum(weights)
 
     def of(points: jax.Array, features: jax.Array, share: jax.Array) -> jax.Array:
-        given = _moments.responsibilities(density, points, features)[1]
+        given = _em_step.responsibilities(density, points, features)[1]
         weighted = given[:, None] * features[None]
         flat = weighted.reshape(k * q, -1)
         gram = linalg.product(flat * share[None], flat.T)
@@ -223,7 +224,7 @@ def _jacobian(
         return diagonal - gram
 
     n = rows.points.shape[0]
-    if rows.features is not None and n * k * q <= _moments.LARGEST:
+    if rows.features is not None and n * k * q <= _em_step.LARGEST:
         hessian = of(rows.points, rows.features, share)
     else:
 
@@ -231,10 +232,10 @@ def _jacobian(
             block: tuple[jax.Array, jax.Array], is_real: jax.Array
         ) -> tuple[jax.Array, None]:
             points, share = block
-            features = _moments.features(points)
+            features = _em_step.features(points)
             return of(points, features, share * is_real), None
 
-        size = max(1, _moments.LARGEST // (8 * k * q))
+        size = max(1, _em_step.LARGEST // (8 * k * q))
         hessian, _ = blocks.over_rows(block, (rows.points, share), block_size=size)
     product = jnp.einsum(
         "akb,kbc->akc",

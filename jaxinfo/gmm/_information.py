@@ -1,42 +1,30 @@
 """Mutual information of samples, by the mixture fitted to them."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.gmm import _arguments, _estimates, _integrals, _options
-from jaxinfo.gmm._estimates import Estimated
+from jaxinfo.gmm import _estimates, _integrals, _options, _search, _whitening
 from jaxinfo.gmm._integrals import Nodes
-from jaxinfo.gmm._options import Sampling
-from jaxinfo.gmm._search import Settings
-from jaxinfo.gmm._types import GaussianMixture, MutualInformation
-
-Blocks = tuple[jax.Array, ...]
+from jaxinfo.gmm._options import Fitting, Sampling
+from jaxinfo.gmm._types import Estimate, GaussianMixture
 
 
-@compiled.jit(static_argnames=_options.STATIC)
+@compiled.jit(static_argnames=("block_size",))
 def mutual_information(
     key: ArrayLike,
     x: ArrayLike,
     y: ArrayLike,
     *,
-    max_components: int = 16,
-    criterion: str = "validation",
-    num_inits: int = 4,
-    num_folds: int = 5,
-    patience: int = 1,
-    min_gain: ArrayLike = 1e-4,
-    tol: ArrayLike = 1e-5,
-    max_steps: int = 300,
-    regularization: ArrayLike = 1e-6,
     weights: ArrayLike | None = None,
-    num_bootstrap: int = 50,
-    resampling: str = "dirichlet",
-    num_nodes: int = 1024,
-    num_shifts: int = 8,
+    fitting: Fitting = Fitting(),
+    sampling: Sampling = Sampling(),
     block_size: int | None = None,
-) -> MutualInformation:
+) -> Estimate:
     r"""Mutual information of two samples, with its uncertainty (GMM-MI).
 
     A Gaussian mixture :math:`p` is fitted to the joint sample, the number of its
@@ -46,21 +34,22 @@ def mutual_information(
         I(X;Y) = E_p[\log p(x, y) - \log p(x) - \log p(y)]
 
     taken in closed form (one component), by Gauss-Hermite quadrature (two dimensions)
-    or by randomised quasi Monte Carlo. Replicates refit the mixture to random weights
-    of the samples; with their informations :math:`I_b`, ``values`` are
+    or by randomised quasi Monte Carlo. The bootstrap refits the mixture to resampled
+    data; with the informations :math:`I_b` of these fits, ``replicates`` are
     :math:`2 I - I_b`. Invariant under affine maps of ``x`` and of ``y``.
 
-    Which number to report: the sampling bias of ``value`` is positive, about
-    :math:`a b / 2n` for one component, and ``mean`` is free of it. Densities with hard
-    edges leave the opposite bias, too few components, which ``mean`` cannot see; there
-    ``value`` is better. Nothing is clipped: independent data mostly have a negative
-    ``mean``, and whether it is zero is for `independence_test` to say. Above 20
-    dimensions take thousands of samples, or project first.
+    Which number to report: the sampling bias of ``plugin``, the information of the fit
+    itself, is positive, about :math:`a b / 2n` for one component, and ``value`` is free
+    of it. Densities with hard edges leave the opposite bias, too few components, which
+    ``value`` cannot see; there ``plugin`` is better. Nothing is clipped: independent
+    data mostly have a negative ``value``, and whether it is zero is for
+    `independence_test` to say. Above 20 dimensions take thousands of samples, or
+    project first.
 
     Differentiable in ``x``, ``y`` and ``weights``, by the implicit derivative of the
-    fits: ``value``, ``mean``, ``std``, ``values``, ``jackknife_std`` and the mixture,
-    for the number of components chosen; how that number changes is not seen. As a loss
-    take ``num_bootstrap=0`` and ``value``. Costs
+    fits: ``value``, ``standard_error``, ``plugin``, ``jackknife_error``, ``replicates``
+    and the mixture, for the number of components chosen; how that number changes is not
+    seen. As a loss take ``sampling=Sampling(num_replicates=0)``. Costs
     ``num_folds * (12 * num_inits + steps)`` steps of `em` for each number of components
     tried, and 48 for each replicate.
 
@@ -68,26 +57,11 @@ def mutual_information(
         key: Random key.
         x: Samples. Shape ``(n, a)``.
         y: Samples of the other variable, in the same order. Shape ``(n, b)``.
-        max_components: Where the search ends at the latest. Static.
-        criterion: ``"validation"``, ``"aic"`` or ``"bic"``, see `select`. Static.
-        num_inits: Starts of each fit. Static.
-        num_folds: Folds of the validation, at least 2. Static.
-        patience: Successive failures that end the search. Static.
-        min_gain: Gain of a score, in nats, that is no failure.
-        tol: Gain of a step of EM, in nats, below which a fit stops.
-        max_steps: Most steps of a fit. Static.
-        regularization: Share of the data's covariance that is added to each
-            component's.
         weights: Weights of the samples, not negative. Shape ``(n,)``.
-        num_bootstrap: Replicates; with 0, ``mean`` is ``value`` and ``std`` is
-            ``jackknife_std``. Static.
-        resampling: Weights of replicates: ``"dirichlet"``, or ``"counts"`` of draws
-            with replacement. Static.
-        num_nodes: Quasi Monte Carlo nodes of a component, a power of two; unused up to
-            two dimensions. Static.
-        num_shifts: Independent shifts of these nodes, at least 2. Static.
-        block_size: Runs of EM held at once; ``None`` takes as
-            many as need 2^24 numbers. Static.
+        fitting: How mixtures are fitted and the number of components chosen.
+        sampling: How the uncertainty and the integrals are sampled.
+        block_size: Runs of EM that are held at once; ``None`` takes as many as need
+            2^24 numbers. Static.
 
     Returns:
         Estimates in nats. If every column of ``x``, or of ``y``, is constant, exactly
@@ -97,76 +71,50 @@ def mutual_information(
         :math:`\epsilon` of the dtype: informations above about 6 nats need float64.
 
     Raises:
-        TypeError: If ``key`` is not a typed key, an argument is complex or not an
-            array, or a static one not an int.
-        ValueError: If a shape is not the documented one, an option is unknown, a count
-            is too small, ``num_bootstrap`` is 1, ``num_nodes`` no power of two, or
-            ``num_folds`` above n.
+        ValueError: If ``fitting.num_folds`` or ``fitting.min_components`` is above n.
 
     References:
         Piras et al., `A robust estimator of mutual information for deep learning
         interpretability <https://arxiv.org/abs/2211.00024>`_, 2023, section 2. The
         correction of the bias, the jackknife, quadrature and regularisation relative to
         the data are new here; there the mean of replicates is reported, which doubles
-        the sampling bias.
+        the sampling bias. Replicates weight the samples as in Rubin, `The Bayesian
+        bootstrap <https://doi.org/10.1214/aos/1176345338>`_, 1981, and are refitted by
+        squared extrapolation: Varadhan and Roland, `Simple and globally convergent
+        methods for accelerating the convergence of any EM algorithm
+        <https://doi.org/10.1111/j.1467-9469.2007.00585.x>`_, 2008, scheme S3.
 
     Example:
         >>> import jax
         >>> from jaxinfo import gmm
         >>> x, noise = jax.random.normal(jax.random.key(0), (2, 500, 1))
         >>> result = gmm.mutual_information(
-        ...     jax.random.key(1), x, 0.6 * x + 0.8 * noise, max_components=2
+        ...     jax.random.key(1),
+        ...     x,
+        ...     0.6 * x + 0.8 * noise,
+        ...     fitting=gmm.Fitting(max_components=2),
         ... )
-        >>> print(result.mean, result.std)  # -log(1 - 0.6^2) / 2 = 0.223
+        >>> print(result.value, result.standard_error)  # -log(1 - 0.6^2) / 2 = 0.223
         0.20 0.03
     """
     key = checks.as_key("key", key)
     x = checks.as_float("x", x, "(n, a)")
     y = checks.as_float("y", y, "(n, b)", n=x.shape[0])
-    x, y = checks.promote(x, y)
-    settings, sampling = _options.read(
-        x,
-        max_components=max_components,
-        criterion=criterion,
-        num_inits=num_inits,
-        num_folds=num_folds,
-        patience=patience,
-        min_gain=min_gain,
-        tol=tol,
-        max_steps=max_steps,
-        regularization=regularization,
-        num_bootstrap=num_bootstrap,
-        resampling=resampling,
-        num_nodes=num_nodes,
-        num_shifts=num_shifts,
-        block_size=block_size,
-    )
-    return of_blocks(key, (x, y), _arguments.weights(weights, x), settings, sampling)
+    return _of_blocks(key, (x, y), weights, fitting, sampling, block_size)
 
 
-@compiled.jit(static_argnames=_options.STATIC)
+@compiled.jit(static_argnames=("block_size",))
 def conditional_mutual_information(
     key: ArrayLike,
     x: ArrayLike,
     y: ArrayLike,
     z: ArrayLike,
     *,
-    max_components: int = 16,
-    criterion: str = "validation",
-    num_inits: int = 4,
-    num_folds: int = 5,
-    patience: int = 1,
-    min_gain: ArrayLike = 1e-4,
-    tol: ArrayLike = 1e-5,
-    max_steps: int = 300,
-    regularization: ArrayLike = 1e-6,
     weights: ArrayLike | None = None,
-    num_bootstrap: int = 50,
-    resampling: str = "dirichlet",
-    num_nodes: int = 1024,
-    num_shifts: int = 8,
+    fitting: Fitting = Fitting(),
+    sampling: Sampling = Sampling(),
     block_size: int | None = None,
-) -> MutualInformation:
+) -> Estimate:
     r"""Mutual information of two samples given a third, with its uncertainty.
 
     With a Gaussian mixture :math:`p` fitted to all three, as in `mutual_information`,
@@ -182,39 +130,20 @@ def conditional_mutual_information(
         x: Samples. Shape ``(n, a)``.
         y: Samples. Shape ``(n, b)``.
         z: Samples of what is given. Shape ``(n, c)``.
-        max_components: Where the search ends at the latest. Static.
-        criterion: ``"validation"``, ``"aic"`` or ``"bic"``, see `select`. Static.
-        num_inits: Starts of each fit. Static.
-        num_folds: Folds of the validation, at least 2. Static.
-        patience: Successive failures that end the search. Static.
-        min_gain: Gain of a score, in nats, that is no failure.
-        tol: Gain of a step of EM, in nats, below which a fit stops.
-        max_steps: Most steps of a fit. Static.
-        regularization: Share of the data's covariance that is added to each
-            component's.
         weights: Weights of the samples, not negative. Shape ``(n,)``.
-        num_bootstrap: Replicates; with 0, ``mean`` is ``value`` and ``std`` is
-            ``jackknife_std``. Static.
-        resampling: Weights of replicates: ``"dirichlet"``, or ``"counts"`` of draws
-            with replacement. Static.
-        num_nodes: Quasi Monte Carlo nodes of a component, a power of two; unused up to
-            two dimensions. Static.
-        num_shifts: Independent shifts of these nodes, at least 2. Static.
-        block_size: Runs of EM held at once; ``None`` takes as
-            many as need 2^24 numbers. Static.
+        fitting: How mixtures are fitted and the number of components chosen.
+        sampling: How the uncertainty and the integrals are sampled.
+        block_size: Runs of EM that are held at once; ``None`` takes as many as need
+            2^24 numbers. Static.
 
     Returns:
-        Estimates in nats, of which ``value`` is not negative up to
+        Estimates in nats, of which ``plugin`` is not negative up to
         ``integration_error``. If every column of ``x``, or of ``y``, is constant,
         exactly zero. Data without a density give NaN, as does a constant column of
         ``z``: leave it out.
 
     Raises:
-        TypeError: If ``key`` is not a typed key, an argument is complex or not an
-            array, or a static one not an int.
-        ValueError: If a shape is not the documented one, an option is unknown, a count
-            is too small, ``num_bootstrap`` is 1, ``num_nodes`` no power of two, or
-            ``num_folds`` above n.
+        ValueError: If ``fitting.num_folds`` or ``fitting.min_components`` is above n.
 
     References:
         Piras et al., `A robust estimator of mutual information for deep learning
@@ -225,124 +154,120 @@ def conditional_mutual_information(
         >>> import jax
         >>> from jaxinfo import gmm
         >>> x, y, z = jax.random.normal(jax.random.key(0), (3, 500, 1))
+        >>> fitting = gmm.Fitting(max_components=1)
         >>> result = gmm.conditional_mutual_information(
-        ...     jax.random.key(1), x + z, y + z, z, max_components=1
+        ...     jax.random.key(1), x + z, y + z, z, fitting=fitting
         ... )
-        >>> print(result.mean)  # independent given z
+        >>> print(result.value)  # independent given z
         -0.0005
     """
     key = checks.as_key("key", key)
     x = checks.as_float("x", x, "(n, a)")
     y = checks.as_float("y", y, "(n, b)", n=x.shape[0])
     z = checks.as_float("z", z, "(n, c)", n=x.shape[0])
-    x, y, z = checks.promote(x, y, z)
-    settings, sampling = _options.read(
-        x,
-        max_components=max_components,
-        criterion=criterion,
-        num_inits=num_inits,
-        num_folds=num_folds,
-        patience=patience,
-        min_gain=min_gain,
-        tol=tol,
-        max_steps=max_steps,
-        regularization=regularization,
-        num_bootstrap=num_bootstrap,
-        resampling=resampling,
-        num_nodes=num_nodes,
-        num_shifts=num_shifts,
-        block_size=block_size,
-    )
-    weights_of_rows = _arguments.weights(weights, x)
-    return of_blocks(key, (x, y, z), weights_of_rows, settings, sampling)
+    return _of_blocks(key, (x, y, z), weights, fitting, sampling, block_size)
 
 
-def of_blocks(
+@compiled.jit(static_argnames=("block_size",))
+def mutual_information_matrix(
+    key: ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    fitting: Fitting = Fitting(),
+    sampling: Sampling = Sampling(),
+    block_size: int | None = None,
+) -> Estimate:
+    r"""Mutual information of every column of one matrix with every column of another.
+
+    Entry :math:`(i, j)` is :math:`I(X_i;Y_j)` as `mutual_information` gives it for the
+    two columns and the key ``jax.random.fold_in(key, i * b + j)``.
+
+    Pairs run one after the other, so that a hard pair costs its own time only, or
+    ``block_size`` side by side, until the slowest ends. Differentiable as
+    `mutual_information` is. Costs :math:`a b` times as much.
+
+    Args:
+        key: Random key.
+        x: Samples, for example latents. Shape ``(n, a)``.
+        y: Samples, for example factors. Shape ``(n, b)``.
+        weights: Weights of the samples, not negative. Shape ``(n,)``.
+        fitting: How mixtures are fitted and the number of components chosen.
+        sampling: How the uncertainty and the integrals are sampled.
+        block_size: Pairs that run side by side; ``None`` takes one after the other.
+            Static.
+
+    Returns:
+        Estimates in nats, every field with two leading axes ``(a, b)``. A constant
+        column has zeros, a pair without a density NaN, and others are not touched.
+
+    Raises:
+        ValueError: If ``fitting.num_folds`` or ``fitting.min_components`` is above n.
+
+    References:
+        Piras et al., `A robust estimator of mutual information for deep learning
+        interpretability <https://arxiv.org/abs/2211.00024>`_, 2023, section 4.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import gmm
+        >>> x = jax.random.normal(jax.random.key(0), (500, 2))
+        >>> y = x @ jnp.array([[1.0, 1.0], [0.0, 1.0]]) + 0.5 * x[::-1]
+        >>> result = gmm.mutual_information_matrix(
+        ...     jax.random.key(1), x, y, fitting=gmm.Fitting(max_components=1)
+        ... )
+        >>> print(*result.value[0], *result.value[1])
+        0.798 0.279 -0.001 0.297
+    """
+    key = checks.as_key("key", key)
+    x = checks.as_float("x", x, "(n, a)")
+    y = checks.as_float("y", y, "(n, b)", n=x.shape[0])
+    checks.block_size(block_size)
+    a, b = x.shape[1], y.shape[1]
+
+    def pair(index: jax.Array) -> Estimate:
+        columns = x[:, index // b][:, None], y[:, index % b][:, None]
+        its_key = jax.random.fold_in(key, index)
+        return _of_blocks(its_key, columns, weights, fitting, sampling, None)
+
+    return _estimates.of_pairs(pair, a, b, block_size=block_size)
+
+
+def _of_blocks(
     key: jax.Array,
-    blocks: Blocks,
-    weights: jax.Array,
-    settings: Settings,
+    blocks: tuple[jax.Array, ...],
+    weights: ArrayLike | None,
+    fitting: Fitting,
     sampling: Sampling,
-) -> MutualInformation:
-    """Information of checked blocks ``x, y``, given those after them."""
-    key_nodes, key = jax.random.split(key)
+    block_size: int | None,
+) -> Estimate:
+    """Information of blocks ``x, y``, given those after them."""
+    checks.block_size(block_size)
+    blocks = checks.promote(*blocks)
     joint = jnp.concatenate(blocks, axis=1)
-    x, y, *given = _places(blocks)
-    is_trivial = is_constant(blocks[:2], joint, weights)
-    problem = _estimates.problem(
-        jnp.where(is_trivial, stand_in(joint), joint),
-        jnp.where(is_trivial, 1, weights),
-        settings,
+    fitting, row_weights = fitting.of(joint), _options.weights_of(weights, joint)
+    ends = np.cumsum([block.shape[1] for block in blocks]).tolist()
+    x, y, *given = (
+        tuple(range(end - block.shape[1], end))
+        for end, block in zip(ends, blocks, strict=True)
     )
-    problem = problem._replace(limits=jnp.where(is_trivial, 1, problem.limits))
+    is_trivial = _whitening.is_constant(blocks[:2], joint, row_weights)
+    problem = _search.one_group(
+        jnp.where(is_trivial, _whitening.stand_in(joint), joint),
+        jnp.where(is_trivial, 1, row_weights),
+        fitting,
+        block_size,
+    )
+    limits = jnp.where(is_trivial, 1, problem.limits)
+    problem = dataclasses.replace(problem, limits=limits)
 
     def functional(mixtures: GaussianMixture, _: jax.Array, nodes: Nodes) -> jax.Array:
         only = jax.tree.map(lambda leaf: leaf[0], mixtures)
         return _integrals.information(only, x, y, sum(given, ()), nodes)
 
-    estimated = _estimates.estimate(
-        key,
-        problem,
-        functional,
-        _estimates.level(key_nodes, joint, joint.shape[1], sampling),
-        settings,
-        sampling,
+    estimate = _estimates.estimate(
+        key, problem, functional, sampling, dim=joint.shape[1]
     )
-    estimated = zero_where(is_trivial, _estimates.only_group(estimated))
-    return MutualInformation(**estimated._asdict())
-
-
-def is_constant(blocks: Blocks, joint: jax.Array, weights: jax.Array) -> jax.Array:
-    """Whether all columns of one block are constant, in data that are valid."""
-    is_used = weights > 0
-    first = jnp.argmax(is_used)
-    constant = [
-        jnp.all((block == block[first][None]) | ~is_used[:, None]) for block in blocks
-    ]
-    is_valid = jnp.all(jnp.isfinite(joint) | ~is_used[:, None])
-    is_valid = is_valid & jnp.all(jnp.isfinite(weights)) & jnp.any(is_used)
-    return jnp.any(jnp.stack(constant)) & is_valid
-
-
-def stand_in(x: jax.Array) -> jax.Array:
-    """Data of the same shape that have a density, for a fit that is not used."""
-    n, dim = x.shape
-    # Waves of frequencies that are spread by the golden ratio, so that no two are near.
-    shares = jnp.arange(1, dim + 1, dtype=x.dtype) * ((5**0.5 - 1) / 2)
-    frequencies = jnp.pi * (shares - jnp.floor(shares))
-    return jnp.cos(jnp.arange(n, dtype=x.dtype)[:, None] * frequencies[None])
-
-
-def zero_where(is_trivial: jax.Array, estimated: Estimated) -> Estimated:
-    """An estimate that is exactly zero, with no mixture behind it, where told."""
-    zero = estimated._replace(
-        mean=jnp.zeros_like(estimated.mean),
-        std=jnp.zeros_like(estimated.std),
-        values=jnp.zeros_like(estimated.values),
-        num_components=jnp.minimum(estimated.num_components, 1),
-        converged=jnp.ones_like(estimated.converged),
-        num_steps=jnp.zeros_like(estimated.num_steps),
-        value=jnp.zeros_like(estimated.value),
-        jackknife_std=jnp.zeros_like(estimated.jackknife_std),
-        integration_error=jnp.zeros_like(estimated.integration_error),
-        num_failed=jnp.zeros_like(estimated.num_failed),
-        mixture=jax.tree.map(
-            lambda leaf: jnp.full_like(leaf, jnp.nan), estimated.mixture
-        ),
-        scores=jnp.full_like(estimated.scores, -jnp.inf),
-    )
-    chosen: Estimated = jax.tree.map(
-        lambda one, other: jnp.where(is_trivial, one, other), zero, estimated
-    )
-    return chosen
-
-
-def _places(blocks: Blocks) -> list[tuple[int, ...]]:
-    """Columns of the blocks in their concatenation."""
-    ends = [
-        sum(block.shape[1] for block in blocks[: i + 1]) for i in range(len(blocks))
-    ]
-    return [
-        tuple(range(end - block.shape[1], end))
-        for end, block in zip(ends, blocks, strict=True)
-    ]
+    return _estimates.zero_where(is_trivial, _estimates.only_group(estimate))

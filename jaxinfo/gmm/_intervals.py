@@ -5,23 +5,21 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.gmm._types import Entropy, Interval, KLDivergence, MutualInformation
+from jaxinfo.gmm._types import Estimate, Interval
 
 _METHODS = ("normal", "basic", "percentile")
 
 
 @compiled.jit(static_argnames=("method",))
 def confidence_interval(
-    result: MutualInformation | Entropy | KLDivergence,
-    *,
-    level: ArrayLike = 0.95,
-    method: str = "normal",
+    result: Estimate, *, level: ArrayLike = 0.95, method: str = "normal"
 ) -> Interval:
     r"""Confidence interval of an estimate.
 
-    - ``"normal"``: ``mean`` :math:`\pm z` ``std``, with the normal quantile z.
-    - ``"basic"``: quantiles :math:`(1 \mp \text{level}) / 2` of ``values``.
-    - ``"percentile"``: those of the replicates, ``2 * value - values``; it carries
+    - ``"normal"``: ``value`` :math:`\pm z` ``standard_error``, with the normal quantile
+      z.
+    - ``"basic"``: quantiles :math:`(1 \mp \text{level}) / 2` of ``replicates``.
+    - ``"percentile"``: those of the refits, ``2 * plugin - replicates``; it carries
       their doubled bias.
 
     For ``method="normal"`` the ends are :math:`\hat I \pm z \hat\sigma`. No interval
@@ -40,7 +38,7 @@ def confidence_interval(
         are left out.
 
     Raises:
-        TypeError: If ``result`` has no ``mean``, ``std`` and ``values``.
+        TypeError: If ``result`` is not an `Estimate`.
         ValueError: If ``method`` is unknown, or needs replicates where there are none.
 
     References:
@@ -52,31 +50,33 @@ def confidence_interval(
         >>> from jaxinfo import gmm
         >>> x, noise = jax.random.normal(jax.random.key(0), (2, 500, 1))
         >>> result = gmm.mutual_information(
-        ...     jax.random.key(1), x, 0.6 * x + 0.8 * noise, max_components=1
+        ...     jax.random.key(1),
+        ...     x,
+        ...     0.6 * x + 0.8 * noise,
+        ...     fitting=gmm.Fitting(max_components=1),
         ... )
         >>> print(*gmm.confidence_interval(result))  # the truth is 0.223
         0.15 0.26
     """
-    if not all(hasattr(result, name) for name in ("mean", "std", "values", "value")):
+    if not isinstance(result, Estimate):
         raise TypeError(
-            "Expected `result` to be an estimate of this package, got "
-            f"{type(result).__name__}."
+            f"Expected `result` to be an Estimate, got {type(result).__name__}."
         )
     checks.one_of("method", method, _METHODS)
-    level = checks.as_scalar("level", level, result.mean.dtype)
+    value, replicates = result.value, result.replicates
+    level = checks.as_scalar("level", level, value.dtype)
     level = jnp.where((level > 0) & (level < 1), level, jnp.nan)
     tail = (1 - level) / 2
     if method == "normal":
-        reach = -jax.scipy.special.ndtri(tail) * result.std
-        return Interval(lower=result.mean - reach, upper=result.mean + reach)
-    if result.values.shape[-1] == 0:
+        reach = -jax.scipy.special.ndtri(tail) * result.standard_error
+        return Interval(lower=value - reach, upper=value + reach)
+    if replicates.shape[-1] == 0:
         raise ValueError(f"Expected `result` to have replicates for {method!r}.")
-    values = result.values
     if method == "percentile":
-        values = 2 * result.value[..., None] - values
+        replicates = 2 * result.plugin[..., None] - replicates
     is_known = ~jnp.isnan(level)
     tail = jnp.where(is_known, tail, 0.5)
-    lower, upper = jnp.nanquantile(values, jnp.stack([tail, 1 - tail]), axis=-1)
+    lower, upper = jnp.nanquantile(replicates, jnp.stack([tail, 1 - tail]), axis=-1)
     return Interval(
         lower=jnp.where(is_known, lower, jnp.nan),
         upper=jnp.where(is_known, upper, jnp.nan),

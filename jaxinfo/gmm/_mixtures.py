@@ -2,10 +2,11 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, linalg
-from jaxinfo.gmm import _arguments, _densities
+from jaxinfo.gmm import _em_step
 from jaxinfo.gmm._types import GaussianMixture
 
 
@@ -47,7 +48,7 @@ def log_prob(mixture: GaussianMixture, x: ArrayLike) -> jax.Array:
         [-1.6118 -2.9189]
     """
     mixture, x = _mixture_and_points(mixture, x)
-    return _densities.log_density(mixture, x)
+    return log_density(mixture, x)
 
 
 @compiled.jit
@@ -85,7 +86,7 @@ def responsibilities(mixture: GaussianMixture, x: ArrayLike) -> jax.Array:
          [0.5   0.5  ]]
     """
     mixture, x = _mixture_and_points(mixture, x)
-    return jax.nn.softmax(_densities.joint(mixture, x), axis=0).T
+    return jax.nn.softmax(log_joint(mixture, x), axis=0).T
 
 
 @compiled.jit(static_argnames=("num_samples",))
@@ -125,7 +126,7 @@ def sample(key: ArrayLike, mixture: GaussianMixture, *, num_samples: int) -> jax
         2.00
     """
     key = checks.as_key("key", key)
-    mixture = _arguments.mixture("mixture", mixture)
+    mixture = read("mixture", mixture)
     checks.at_least("num_samples", num_samples, 1)
     key_component, key_noise = jax.random.split(key)
     component = jax.random.categorical(
@@ -166,9 +167,9 @@ def marginal(mixture: GaussianMixture, *, dims: tuple[int, ...]) -> GaussianMixt
         >>> print(gmm.marginal(mixture, dims=(1,)).scale_trils)
         [[[5.]]]
     """
-    mixture = _arguments.mixture("mixture", mixture)
-    dims = _arguments.dims("dims", dims, mixture.means.shape[1])
-    return _densities.marginal(mixture, dims)
+    mixture = read("mixture", mixture)
+    dims = _dims("dims", dims, mixture.means.shape[1])
+    return marginal_of(mixture, dims)
 
 
 @compiled.jit(static_argnames=("dims",))
@@ -208,9 +209,9 @@ def condition(
         >>> print(gmm.condition(mixture, jnp.array([2.0]), dims=(0,)).means)
         [[1.2]]
     """
-    mixture = _arguments.mixture("mixture", mixture)
+    mixture = read("mixture", mixture)
     dim = mixture.means.shape[1]
-    dims = _arguments.dims("dims", dims, dim)
+    dims = _dims("dims", dims, dim)
     if len(dims) == dim:
         raise ValueError(f"Expected `dims` to leave a dimension, got all {dim}.")
     values = checks.as_float("values", values, "(b,)", b=len(dims))
@@ -220,13 +221,13 @@ def condition(
 
     # With the given dimensions first, the factor holds all there is: its blocks are
     # those of the given ones, of the regression on them, and of the rest.
-    ordered = _densities.marginal(mixture, dims + others)
+    ordered = marginal_of(mixture, dims + others)
     given = len(dims)
-    first = _densities.marginal(ordered, tuple(range(given)))
+    first = marginal_of(ordered, tuple(range(given)))
     offsets = values[None] - first.means
     white = linalg.product(linalg.invert_factor(first.scale_trils), offsets[:, :, None])
     regression = ordered.scale_trils[:, given:, :given]
-    joint = _densities.joint(first, values[None])[:, 0]
+    joint = log_joint(first, values[None])[:, 0]
     is_absent = jnp.isneginf(mixture.log_weights)
     joint = jnp.where(is_absent, -jnp.inf, joint)
     return GaussianMixture(
@@ -276,26 +277,111 @@ def pointwise_mutual_information(
     """
     x = checks.as_float("x", x, "(n, a)")
     y = checks.as_float("y", y, "(n, b)", n=x.shape[0])
-    mixture = _arguments.mixture("mixture", mixture, x.shape[1] + y.shape[1])
+    mixture = read("mixture", mixture, x.shape[1] + y.shape[1])
     x, y, *parameters = checks.promote(x, y, *mixture)
     mixture = GaussianMixture(*parameters)
     a, dim = x.shape[1], mixture.means.shape[1]
-    of_x = _densities.marginal(mixture, tuple(range(a)))
-    of_y = _densities.marginal(mixture, tuple(range(a, dim)))
+    of_x = marginal_of(mixture, tuple(range(a)))
+    of_y = marginal_of(mixture, tuple(range(a, dim)))
     # Weights that do not sum to one would count twice apart and once together.
     log_total = jax.nn.logsumexp(mixture.log_weights)
     return (
-        _densities.log_density(mixture, jnp.concatenate([x, y], axis=1))
-        - _densities.log_density(of_x, x)
-        - _densities.log_density(of_y, y)
+        log_density(mixture, jnp.concatenate([x, y], axis=1))
+        - log_density(of_x, x)
+        - log_density(of_y, y)
         + log_total
     )
+
+
+def read(
+    name: str, mixture: GaussianMixture, dim: int | None = None
+) -> GaussianMixture:
+    """Check the shapes of a mixture, and give its arrays one dtype.
+
+    What an absent component has for a mean and a factor is replaced, as it is to be
+    ignored and may be singular.
+    """
+    if not isinstance(mixture, tuple) or len(mixture) != 3:
+        raise TypeError(
+            f"Expected `{name}` to be a GaussianMixture, got {type(mixture).__name__}."
+        )
+    sizes = {} if dim is None else {"d": dim}
+    means = checks.as_float(f"{name}.means", mixture[1], "(k, d)", **sizes)
+    sizes = {"k": means.shape[0], "d": means.shape[1]}
+    log_weights = checks.as_float(f"{name}.log_weights", mixture[0], "(k,)", **sizes)
+    trils = checks.as_float(f"{name}.scale_trils", mixture[2], "(k, d, d)", **sizes)
+    log_weights, means, trils = checks.promote(log_weights, means, trils)
+    is_absent = jnp.isneginf(log_weights)
+    identity = jnp.eye(means.shape[1], dtype=means.dtype)[None]
+    return GaussianMixture(
+        log_weights=log_weights,
+        means=jnp.where(is_absent[:, None], 0, means),
+        scale_trils=jnp.where(is_absent[:, None, None], identity, trils),
+    )
+
+
+def log_joint(mixture: GaussianMixture, points: jax.Array) -> jax.Array:
+    """Logarithms of weight times density of each component, ``(k, n)``.
+
+    From whitened offsets, one component at a time where they would take much memory.
+    Absent components have a large negative value.
+    """
+    density = _em_step.density(mixture)
+    if points.shape[1] <= _em_step.DIRECT_UP_TO:
+        return _em_step.direct_joint(density, points)
+
+    @jax.checkpoint
+    def one(density: _em_step.Density) -> jax.Array:
+        white = linalg.product(points - density.means[None], density.whiteners.T)
+        return density.constants - jnp.sum(white**2, axis=1) / 2
+
+    terms: jax.Array = jax.lax.map(one, density)
+    return terms
+
+
+def log_density(mixture: GaussianMixture, points: jax.Array) -> jax.Array:
+    """Log-density at points ``(n, d)``; ``-inf`` if every component is absent."""
+    terms = log_joint(mixture, points)
+    largest = jax.lax.stop_gradient(jnp.max(terms, axis=0))
+    # Points so far that even the logarithm overflows.
+    is_nowhere = jnp.isneginf(largest)
+    offset = jnp.where(is_nowhere, 0, largest)
+    scaled = jnp.where(is_nowhere[None], 0, terms - offset[None])
+    total = jnp.log(jnp.sum(jnp.exp(scaled), axis=0)) + largest
+    is_nothing = jnp.all(jnp.isneginf(mixture.log_weights))
+    return jnp.where(is_nowhere | is_nothing, -jnp.inf, total)
+
+
+def marginal_of(mixture: GaussianMixture, dims: tuple[int, ...]) -> GaussianMixture:
+    """Mixture of some of the dimensions."""
+    index = np.asarray(dims)
+    means = mixture.means[:, index]
+    if dims == tuple(range(len(dims))):
+        trils = mixture.scale_trils[:, : len(dims), : len(dims)]
+        return GaussianMixture(mixture.log_weights, means, trils)
+    trils = linalg.cholesky(linalg.gram(mixture.scale_trils[:, index]))
+    return GaussianMixture(mixture.log_weights, means, trils)
 
 
 def _mixture_and_points(
     mixture: GaussianMixture, x: ArrayLike
 ) -> tuple[GaussianMixture, jax.Array]:
     x = checks.as_float("x", x, "(n, d)")
-    mixture = _arguments.mixture("mixture", mixture, x.shape[1])
+    mixture = read("mixture", mixture, x.shape[1])
     x, *parameters = checks.promote(x, *mixture)
     return GaussianMixture(*parameters), x
+
+
+def _dims(name: str, dims: tuple[int, ...], dim: int) -> tuple[int, ...]:
+    """Check a choice of dimensions."""
+    if not isinstance(dims, tuple):
+        raise TypeError(
+            f"Expected `{name}` to be a tuple of ints, got {type(dims).__name__}."
+        )
+    for value in dims:
+        checks.at_least(name, value, 0)
+    if not dims or len(set(dims)) != len(dims) or max(dims) >= dim:
+        raise ValueError(
+            f"Expected `{name}` to hold different dimensions below {dim}, got {dims}."
+        )
+    return dims

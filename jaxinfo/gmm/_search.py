@@ -1,14 +1,22 @@
-"""The search for a number of components, over folds and starts as lanes of EM."""
+"""The search for a number of components, over folds and starts as runs of EM.
 
+A problem has groups of rows, one for each class, with a mixture each; without classes
+there is one group. Each is searched for itself.
+"""
+
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 
-from jaxinfo.gmm import _implicit, _lanes, _moments, _starts
-from jaxinfo.gmm._lanes import Stopping
-from jaxinfo.gmm._moments import Rows
+from jaxinfo.gmm import _em, _em_step, _implicit, _starts, _whitening
+from jaxinfo.gmm._em import Run
+from jaxinfo.gmm._em_step import Rows
+from jaxinfo.gmm._options import Fitting
+from jaxinfo.gmm._types import GaussianMixture
+from jaxinfo.gmm._whitening import Frame
 
 Result = TypeVar("Result")
 
@@ -16,29 +24,30 @@ Result = TypeVar("Result")
 _SHORT_STEPS = 12
 # Searches mostly end at a few components; wider arrays are used only where they do not.
 _FIRST_CAPACITY = 4
+# Gain of a score, in nats per sample, that counts as an improvement.
+_MIN_GAIN = 1e-4
 
 
-class Settings(NamedTuple):
-    """How to search; see `select`.
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """What is fitted, and how.
 
     Attributes:
-        max_components: Where the search ends at the latest.
-        criterion: ``"validation"``, ``"aic"`` or ``"bic"``.
-        num_inits: Starts of each fold and number of components.
-        num_folds: Folds of the validation.
-        patience: Successive failures that end the search.
-        min_gain: What a success gains.
-        stopping: When a fit ends.
-        block_size: Lanes that run at once.
+        frame: Where the points stand.
+        points: Shape ``(n, d)``.
+        weights: Shape ``(n,)``.
+        groups: Whether a row belongs to a group, as numbers. Shape ``(g, n)``.
+        limits: Most components of a group. Shape ``(g,)``.
+        fitting: Options, in the dtype of the points.
+        block_size: Runs that are held at once.
     """
 
-    max_components: int
-    criterion: str
-    num_inits: int
-    num_folds: int
-    patience: int
-    min_gain: jax.Array
-    stopping: Stopping
+    frame: Frame
+    points: jax.Array
+    weights: jax.Array
+    groups: jax.Array
+    limits: jax.Array
+    fitting: Fitting
     block_size: int | None
 
 
@@ -92,192 +101,256 @@ class Fit(NamedTuple):
     converged: jax.Array
 
 
-def capacities(settings: Settings) -> tuple[int, ...]:
-    """Numbers of components that arrays have room for, in turn."""
-    if settings.max_components <= _FIRST_CAPACITY:
-        return (settings.max_components,)
-    return (_FIRST_CAPACITY, settings.max_components)
+def one_group(
+    x: jax.Array, weights: jax.Array, fitting: Fitting, block_size: int | None = None
+) -> Problem:
+    """All rows as one group."""
+    frame, points = _whitening.whiten(x, weights)
+    num_rows = jnp.sum(weights > 0)
+    return Problem(
+        frame=frame,
+        points=points,
+        weights=weights,
+        groups=jnp.ones_like(weights)[None],
+        limits=jnp.minimum(fitting.max_components, num_rows)[None],
+        fitting=fitting,
+        block_size=block_size,
+    )
 
 
-def folds(key: jax.Array, weights: jax.Array, settings: Settings) -> Folds:
+def search(
+    key: jax.Array, problem: Problem, complete: Callable[[State], Result]
+) -> Result:
+    """Search all groups, and complete at the smallest capacity that they ended in.
+
+    Results of ``complete`` must not depend on the capacity of its states in shape.
+    """
+    fitting = problem.fitting
+    rows, weights = _fixed(problem)
+    key_folds, key_starts = jax.random.split(key)
+    index = jnp.arange(weights.shape[0])
+    first, last = _capacities(fitting)
+
+    def folds(index: jax.Array, weights: jax.Array) -> Folds:
+        return _folds(jax.random.fold_in(key_folds, index), weights, fitting)
+
+    def begin(index: jax.Array, weights: jax.Array) -> State:
+        training = folds(index, weights).training
+        single = jax.vmap(
+            lambda weights: _starts.single(rows, weights, capacity=first)
+        )(training)
+        return State(
+            next=jnp.ones((), int),
+            failures=jnp.zeros((), int),
+            num_components=jnp.ones((), int),
+            scores=jnp.full((fitting.max_components,), -jnp.inf, single.dtype),
+            best=single,
+            last=single,
+        )
+
+    def advance(
+        index: jax.Array, weights: jax.Array, limit: jax.Array, state: State
+    ) -> State:
+        """Go on as far as the arrays have room."""
+        its_key, its_folds = (
+            jax.random.fold_in(key_starts, index),
+            folds(index, weights),
+        )
+        if fitting.max_components == 1:
+            # The one Gaussian is its own fit.
+            runs = jax.vmap(_em.start, in_axes=(0, None))(state.last, fitting)
+            return _scored(state, runs, rows, its_folds, limit, problem)
+        room = jnp.minimum(limit, state.best.shape[1])
+        return jax.lax.while_loop(
+            lambda state: _is_open(state, room, fitting),
+            lambda state: _scored(
+                state,
+                _fit_folds(its_key, state, rows, its_folds.training, problem),
+                rows,
+                its_folds,
+                limit,
+                problem,
+            ),
+            state,
+        )
+
+    states = over_groups(begin, index, weights)
+    states = over_groups(advance, index, weights, problem.limits, states)
+    if first == last:
+        return complete(states)
+
+    def go_on(states: State) -> Result:
+        missing = ((0, 0), (0, 0), (0, last - first), (0, 0))
+        states = states._replace(
+            best=jnp.pad(states.best, missing), last=jnp.pad(states.last, missing)
+        )
+        return complete(over_groups(advance, index, weights, problem.limits, states))
+
+    is_open = _is_open(states, problem.limits, fitting)
+    result: Result = jax.lax.cond(jnp.any(is_open), go_on, complete, states)
+    return result
+
+
+def fit_groups(problem: Problem, states: State) -> Fit:
+    """Fit each group to all its rows from the solution of each fold; keep the best."""
+    fitting = problem.fitting
+    rows, weights = _fixed(problem)
+
+    def fit(state: State, weights: jax.Array, limit: jax.Array) -> Fit:
+        if fitting.max_components == 1:
+            moments = _starts.single(rows, weights, capacity=1)
+            return Fit(
+                moments=moments,
+                num_components=state.num_components,
+                scores=state.scores,
+                num_steps=jnp.ones((), int),
+                converged=_em.start(moments, fitting).is_running,
+            )
+        run = likeliest(state.best, rows, weights, fitting, problem.block_size)
+        has_ended = state.failures >= fitting.patience
+        return Fit(
+            moments=_implicit.polish(
+                run.moments, rows, weights, fitting.regularization
+            ),
+            num_components=state.num_components,
+            scores=state.scores,
+            num_steps=run.num_steps,
+            # A search without a choice ends where it must.
+            converged=run.converged & (has_ended | (_fewest(limit, fitting) == limit)),
+        )
+
+    return over_groups(fit, states, weights, problem.limits)
+
+
+def likeliest(
+    starts: jax.Array,
+    rows: Rows,
+    weights: jax.Array,
+    fitting: Fitting,
+    block_size: int | None,
+) -> Run:
+    """Fit the same data from several starts ``(s, k, q)``, and keep the best fit."""
+    repeated = jnp.broadcast_to(weights[None], (starts.shape[0], *weights.shape))
+    runs = jax.vmap(_em.start, in_axes=(0, None))(starts, fitting)
+    runs = _em.finish_all(runs, rows, repeated, fitting, block_size)
+    best: Run = jax.tree.map(lambda leaf: leaf[jnp.argmax(runs.log_likelihood)], runs)
+    return best
+
+
+def group_weights(groups: jax.Array, weights: jax.Array) -> jax.Array:
+    """Weights of all rows in each group ``(g, n)``; a group without any gets ones.
+
+    That keeps everything finite for a group whose share is zero.
+    """
+    weights = groups * weights[None]
+    is_empty = jnp.all(weights == 0, axis=1, keepdims=True)
+    return jnp.where(is_empty, 1, weights)
+
+
+def over_groups(fn: Callable[..., Result], *groups: Any) -> Result:
+    """Apply a function to one group after the other: each takes its own time only."""
+    if jax.tree.leaves(groups)[0].shape[0] > 1:
+        stacked: Result = jax.lax.map(lambda group: fn(*group), groups)
+        return stacked
+    only = jax.tree.map(lambda leaf: leaf[0], groups)
+    single: Result = jax.tree.map(lambda leaf: leaf[None], fn(*only))
+    return single
+
+
+def pad(mixture: GaussianMixture, num_components: int) -> GaussianMixture:
+    """Add absent components, which stand where the first one does."""
+    missing = num_components - mixture.log_weights.shape[-1]
+
+    def repeat(leaf: jax.Array) -> jax.Array:
+        first = jnp.repeat(leaf[:1], missing, axis=0)
+        return jnp.concatenate([leaf, first])
+
+    absent = jnp.full((missing,), -jnp.inf, mixture.log_weights.dtype)
+    return GaussianMixture(
+        log_weights=jnp.concatenate([mixture.log_weights, absent]),
+        means=repeat(mixture.means),
+        scale_trils=repeat(mixture.scale_trils),
+    )
+
+
+def _fixed(problem: Problem) -> tuple[Rows, jax.Array]:
+    """Rows, and their weights in each group, as constants under differentiation."""
+    points, weights = jax.lax.stop_gradient(
+        (problem.points, group_weights(problem.groups, problem.weights))
+    )
+    num_components = problem.fitting.max_components
+    return _em_step.as_rows(points, num_components=num_components), weights
+
+
+def _capacities(fitting: Fitting) -> tuple[int, int]:
+    """Numbers of components that arrays have room for, at first and at last."""
+    most = fitting.max_components
+    if min(most, fitting.min_components + 1) > _FIRST_CAPACITY:
+        return most, most
+    return min(_FIRST_CAPACITY, most), most
+
+
+def _folds(key: jax.Array, weights: jax.Array, fitting: Fitting) -> Folds:
     """Share the rows of positive weight out at random; without folds all train."""
-    if settings.criterion != "validation":
+    if fitting.criterion != "validation":
         return Folds(weights[None], weights[None])
     n = weights.shape[0]
     # Rows of weight zero come last, so that they could as well not be there.
     noise = jax.random.uniform(key, (n,))
     order = jnp.argsort(jnp.where(weights > 0, noise, 2))
     rank = jnp.zeros_like(order).at[order].set(jnp.arange(n))
-    size = jnp.sum(weights > 0) // settings.num_folds
+    size = jnp.sum(weights > 0) // fitting.num_folds
     fold = rank // jnp.maximum(size, 1)
-    is_validated = fold[None] == jnp.arange(settings.num_folds)[:, None]
+    is_validated = fold[None] == jnp.arange(fitting.num_folds)[:, None]
     return Folds(
         training=jnp.where(is_validated, 0, weights[None]),
         validation=jnp.where(is_validated, weights[None], 0),
     )
 
 
-def begin(rows: Rows, folds: Folds, settings: Settings) -> State:
-    """A search before its first number of components."""
-    capacity = capacities(settings)[0]
-    single = jax.vmap(lambda weights: _starts.single(rows, weights, capacity=capacity))(
-        folds.training
-    )
-    nothing = jnp.full((settings.max_components,), -jnp.inf, single.dtype)
-    return State(
-        next=jnp.ones((), int),
-        failures=jnp.zeros((), int),
-        num_components=jnp.ones((), int),
-        scores=nothing,
-        best=single,
-        last=single,
-    )
-
-
-def widen(state: State, capacity: int) -> State:
-    """Make room for more components."""
-
-    def pad(moments: jax.Array) -> jax.Array:
-        missing = capacity - moments.shape[1]
-        return jnp.pad(moments, ((0, 0), (0, missing), (0, 0)))
-
-    return state._replace(best=pad(state.best), last=pad(state.last))
-
-
-def is_open(state: State, limit: jax.Array, settings: Settings) -> jax.Array:
+def _is_open(state: State, limit: jax.Array, fitting: Fitting) -> jax.Array:
     """Whether a search goes on, up to ``limit`` components."""
-    return (state.failures < settings.patience) & (state.next <= limit)
+    return (state.failures < fitting.patience) & (state.next <= limit)
 
 
-def advance(
-    key: jax.Array,
-    state: State,
-    rows: Rows,
-    folds: Folds,
-    limit: jax.Array,
-    settings: Settings,
-) -> State:
-    """Search as far as the arrays have room."""
-    if settings.max_components == 1:
-        lanes = jax.vmap(_lanes.start, in_axes=(0, None))(state.last, settings.stopping)
-        return _scored(state, lanes, rows, folds, settings)
-    room = jnp.minimum(limit, state.best.shape[1])
-    return jax.lax.while_loop(
-        lambda state: is_open(state, room, settings),
-        lambda state: _try_next(key, state, rows, folds, settings),
-        state,
-    )
+def _fewest(limit: jax.Array, fitting: Fitting) -> jax.Array:
+    """Fewest components that may be chosen, where there may be ``limit``."""
+    return jnp.minimum(fitting.min_components, limit)
 
 
-def finish(
-    state: State, rows: Rows, weights: jax.Array, settings: Settings, limit: jax.Array
-) -> Fit:
-    """Fit all data from the solution of each fold, and keep the likeliest."""
-    if settings.max_components == 1:
-        moments = _starts.single(rows, weights, capacity=1)
-        lane = _lanes.start(moments, settings.stopping)
-        return Fit(
-            moments=moments,
-            num_components=state.num_components,
-            scores=state.scores,
-            num_steps=jnp.ones((), int),
-            converged=lane.is_running,
-        )
-    repeated = jnp.broadcast_to(weights[None], (state.best.shape[0], *weights.shape))
-    lanes = jax.vmap(_lanes.start, in_axes=(0, None))(state.best, settings.stopping)
-    lane = likeliest(lanes, rows, repeated, settings)
-    has_ended = (state.failures >= settings.patience) | (limit == 1)
-    return Fit(
-        moments=_implicit.polish(
-            lane.moments, rows, weights, settings.stopping.regularization
-        ),
-        num_components=state.num_components,
-        scores=state.scores,
-        num_steps=lane.num_steps,
-        converged=lane.converged & has_ended,
-    )
-
-
-def likeliest(
-    lanes: _lanes.Lane, rows: Rows, weights: jax.Array, settings: Settings
-) -> _lanes.Lane:
-    """Run lanes on the same data to their ends, and keep the best."""
-    lanes = _run_all(lanes, rows, weights, settings)
-    best: _lanes.Lane = jax.tree.map(
-        lambda leaf: leaf[jnp.argmax(lanes.log_likelihood)], lanes
-    )
-    return best
-
-
-def solve(
-    key: jax.Array,
-    rows: Rows,
-    training: jax.Array,
-    last: jax.Array,
-    num_components: Any,
-    settings: Settings,
-) -> _lanes.Lane:
-    """Best fit of each fold, from its starts and its fit with one component less."""
-    starts = _all_starts(key, rows, training, last, num_components, settings)
+def _fit_folds(
+    key: jax.Array, state: State, rows: Rows, training: jax.Array, problem: Problem
+) -> Run:
+    """Best fit of each fold with the next number of components."""
+    fitting, num_components = problem.fitting, state.next
+    key = jax.random.fold_in(key, num_components)
+    starts = _all_starts(key, rows, training, state.last, num_components, problem)
     num_folds, num_inits = starts.shape[:2]
-    lanes = jax.vmap(_lanes.start, in_axes=(0, None))(
-        starts.reshape(-1, *starts.shape[2:]), settings.stopping
+    runs = jax.vmap(_em.start, in_axes=(0, None))(
+        starts.reshape(-1, *starts.shape[2:]), fitting
     )
-    weights = jnp.repeat(training, num_inits, axis=0)
     # One component is solved by its start.
-    most = min(_SHORT_STEPS, settings.stopping.max_steps)
+    most = min(_SHORT_STEPS, fitting.max_steps)
     number = jnp.where(num_components == 1, 0, most)
     # No gain is small enough to end a short run.
-    endless = settings.stopping._replace(tol=jnp.full_like(weights[0, 0], -jnp.inf))
+    endless = dataclasses.replace(fitting, tol=jnp.full_like(training[0, 0], -jnp.inf))
 
-    def short(lanes: _lanes.Lane, weights: jax.Array) -> _lanes.Lane:
-        moved: _lanes.Lane = jax.lax.fori_loop(
-            0,
-            number,
-            lambda _, lanes: _lanes.advance_all(lanes, rows, weights, endless),
-            lanes,
+    def short(run: Run, weights: jax.Array) -> Run:
+        moved: Run = jax.lax.fori_loop(
+            0, number, lambda _, run: _em.advance(run, rows, weights, endless), run
         )
         return moved
 
-    lanes = _by_blocks(short, lanes, weights, rows=rows, settings=settings)
-    by_fold = lanes.log_likelihood.reshape(num_folds, num_inits)
-    best = jnp.argmax(by_fold, axis=1)
-    chosen = best + num_inits * jnp.arange(num_folds)
-    chosen_lanes = jax.tree.map(lambda leaf: leaf[chosen], lanes)
-    return _run_all(chosen_lanes, rows, training, settings)
-
-
-def _try_next(
-    key: jax.Array, state: State, rows: Rows, folds: Folds, settings: Settings
-) -> State:
-    num_components = state.next
-    lanes = solve(
-        jax.random.fold_in(key, num_components),
-        rows,
-        folds.training,
-        state.last,
-        num_components,
-        settings,
+    runs = _em.over_runs(
+        short,
+        runs,
+        jnp.repeat(training, num_inits, axis=0),
+        at_once=_em.runs_at_once(rows, fitting.max_components, problem.block_size),
     )
-    return _scored(state, lanes, rows, folds, settings)
-
-
-def _scored(
-    state: State, lanes: _lanes.Lane, rows: Rows, folds: Folds, settings: Settings
-) -> State:
-    """Go to the next number of components, after the score of this one."""
-    score = _score(lanes, rows, folds, state.next, settings)
-    best_score = jnp.max(state.scores)
-    is_best = score > best_score
-    gains = score - best_score > settings.min_gain
-    return State(
-        next=state.next + 1,
-        failures=jnp.where(gains, 0, state.failures + 1),
-        num_components=jnp.where(is_best, state.next, state.num_components),
-        scores=state.scores.at[state.next - 1].set(score),
-        best=jnp.where(is_best, lanes.moments, state.best),
-        last=lanes.moments,
-    )
+    by_fold = runs.log_likelihood.reshape(num_folds, num_inits)
+    chosen = jnp.argmax(by_fold, axis=1) + num_inits * jnp.arange(num_folds)
+    runs = jax.tree.map(lambda leaf: leaf[chosen], runs)
+    return _em.finish_all(runs, rows, training, fitting, problem.block_size)
 
 
 def _all_starts(
@@ -285,84 +358,88 @@ def _all_starts(
     rows: Rows,
     training: jax.Array,
     last: jax.Array,
-    num_components: Any,
-    settings: Settings,
+    num_components: jax.Array,
+    problem: Problem,
 ) -> jax.Array:
     """Starts ``(f, i, k, q)``: two splits of the last fits, the others k-means."""
-    capacity = last.shape[1]
-    number = min(settings.num_inits, 2)
+    capacity, num_inits = last.shape[1], problem.fitting.num_inits
+    number = min(num_inits, 2)
     splits = jax.vmap(
         lambda last: jnp.stack(_starts.split(last, num_components, number=number))
     )(last)
     # One component cannot come from a split; the last fits are those of one already.
     splits = jnp.where(num_components == 1, last[:, None], splits)
-    if settings.num_inits <= 2:
+    if num_inits <= 2:
         return splits
-    number = settings.num_inits - 2
-    clusters = _by_blocks(
-        jax.vmap(
-            lambda key, weights: _starts.kmeans(
-                key, rows, weights, num_components, capacity=capacity
-            )
+    number = num_inits - 2
+    clusters = _em.over_runs(
+        lambda key, weights: _starts.kmeans(
+            key, rows, weights, num_components, capacity=capacity
         ),
         jax.random.split(key, training.shape[0] * number),
         jnp.repeat(training, number, axis=0),
-        rows=rows,
-        settings=settings,
+        at_once=_em.runs_at_once(
+            rows, problem.fitting.max_components, problem.block_size
+        ),
     )
     clusters = clusters.reshape(-1, number, *clusters.shape[1:])
     return jnp.concatenate([splits, clusters], axis=1)
 
 
-def _run_all(
-    lanes: _lanes.Lane, rows: Rows, weights: jax.Array, settings: Settings
-) -> _lanes.Lane:
-    return _by_blocks(
-        lambda lanes, weights: _lanes.run_all(lanes, rows, weights, settings.stopping),
-        lanes,
-        weights,
-        rows=rows,
-        settings=settings,
-    )
-
-
-def _by_blocks(
-    fn: Callable[..., Result], *lanes: Any, rows: Rows, settings: Settings
-) -> Result:
-    return _lanes.by_blocks(
-        fn,
-        *lanes,
-        block_size=settings.block_size,
-        lane_entries=rows.points.shape[0] * settings.max_components,
+def _scored(
+    state: State,
+    runs: Run,
+    rows: Rows,
+    folds: Folds,
+    limit: jax.Array,
+    problem: Problem,
+) -> State:
+    """Go to the next number of components, after the score of this one."""
+    fitting = problem.fitting
+    score = _score(runs, rows, folds, state.next, problem)
+    fewest = _fewest(limit, fitting)
+    numbers = jnp.arange(1, fitting.max_components + 1)
+    best_score = jnp.max(jnp.where(numbers < fewest, -jnp.inf, state.scores))
+    may_be_chosen = state.next >= fewest
+    # The first that may be chosen is, even if its score is NaN.
+    is_best = may_be_chosen & ((score > best_score) | (state.next == fewest))
+    has_failed = may_be_chosen & ~(score - best_score > _MIN_GAIN)
+    return State(
+        next=state.next + 1,
+        failures=jnp.where(has_failed, state.failures + 1, 0),
+        num_components=jnp.where(is_best, state.next, state.num_components),
+        scores=state.scores.at[state.next - 1].set(score),
+        best=jnp.where(is_best, runs.moments, state.best),
+        last=runs.moments,
     )
 
 
 def _score(
-    lanes: _lanes.Lane,
+    runs: Run,
     rows: Rows,
     folds: Folds,
     num_components: jax.Array,
-    settings: Settings,
+    problem: Problem,
 ) -> jax.Array:
-    """Score of a number of components, in nats a sample."""
+    """Score of a number of components, in nats per sample."""
+    fitting = problem.fitting
 
-    def held_out(density: _moments.Density, weights: jax.Array) -> jax.Array:
-        log_density = _moments.log_densities(density, rows)
+    def held_out(density: _em_step.Density, weights: jax.Array) -> jax.Array:
+        log_density = _em_step.log_densities(density, rows)
         return jnp.sum(jnp.where(weights == 0, 0, weights * log_density))
 
-    by_fold = _by_blocks(
-        jax.vmap(held_out),
-        lanes.density,
+    by_fold = _em.over_runs(
+        held_out,
+        runs.density,
         folds.validation,
-        rows=rows,
-        settings=settings,
+        at_once=_em.runs_at_once(rows, fitting.max_components, problem.block_size),
     )
     # Not by fold, as one without rows has no mean.
     score = jnp.sum(by_fold) / jnp.sum(folds.validation)
-    if settings.criterion == "validation":
+    if fitting.criterion == "validation":
         return score
     count = jnp.sum(folds.validation > 0).astype(score.dtype)
-    q = lanes.moments.shape[2]
+    q = runs.moments.shape[2]
     num_parameters = (num_components * q - 1).astype(score.dtype)
-    factor = 1.0 if settings.criterion == "aic" else jnp.log(count) / 2
+    factor = 1.0 if fitting.criterion == "aic" else jnp.log(count) / 2
     return score - factor * num_parameters / count

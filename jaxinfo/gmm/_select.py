@@ -1,12 +1,15 @@
 """Fits from data alone, with a given or a chosen number of components."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.gmm import _arguments, _em, _estimates, _frame, _options
-from jaxinfo.gmm._search import State
+from jaxinfo.gmm import _em, _options, _search, _starts, _whitening
+from jaxinfo.gmm._options import Fitting
+from jaxinfo.gmm._search import Fit, Problem, State
 from jaxinfo.gmm._types import FitResult, Selection
 
 
@@ -48,10 +51,7 @@ def fit(
         (see `em`) give NaN.
 
     Raises:
-        TypeError: If ``key`` is not a typed key, an argument is complex or not an
-            array, or a static one not an int.
-        ValueError: If a shape is not the documented one, ``num_components`` is below 1
-            or above n, or ``num_inits`` or ``max_steps`` below 1.
+        ValueError: If ``num_components`` is above n.
 
     References:
         Verbeek, Vlassis and Kröse, `Efficient greedy learning of Gaussian mixture
@@ -69,78 +69,40 @@ def fit(
     """
     key = checks.as_key("key", key)
     x = checks.as_float("x", x, "(n, d)")
-    _arguments.num_components("num_components", num_components, x.shape[0])
-    weights = _arguments.weights(weights, x)
-    settings = _options.settings(
-        x,
+    _starts.check_num_components(num_components, x.shape[0])
+    weights = _options.weights_of(weights, x)
+    fitting = Fitting(
+        min_components=num_components,
         max_components=num_components,
-        # One lane that trains on all rows, and no failure that would end the search.
+        # One run that trains on all rows.
         criterion="bic",
         num_inits=num_inits,
-        num_folds=2,
-        patience=num_components + 1,
-        min_gain=0.0,
-        tol=tol,
         max_steps=max_steps,
+        tol=tol,
         regularization=regularization,
-    )
-    problem = _estimates.problem(x, weights, settings)
-    problem = problem._replace(limits=jnp.full((1,), num_components))
+    ).of(x)
+    problem = _search.one_group(x, weights, fitting)
+    # As many as asked for, even if fewer rows have a weight.
+    limits = jnp.full_like(problem.limits, num_components)
+    problem = dataclasses.replace(problem, limits=limits)
 
     def complete(states: State) -> FitResult:
-        # All numbers were tried, and the last one is wanted.
-        states = states._replace(
-            best=states.last,
-            failures=jnp.full_like(states.failures, settings.patience),
-        )
-        of_groups = _estimates.fits(problem, states, settings)
-        fit = jax.tree.map(lambda leaf: leaf[0], of_groups)
-        result = _em.result(
-            fit.moments,
-            problem.frame,
-            problem.points,
-            weights,
-            settings.stopping.regularization,
-        )
-        missing = num_components - fit.moments.shape[0]
-        return result._replace(
-            mixture=_estimates.pad(result.mixture, num_components),
-            num_steps=fit.num_steps,
-            converged=fit.converged,
-            collapsed=jnp.pad(result.collapsed, (0, missing)),
-        )
+        return _only_fit(problem, states)[1]
 
-    return _estimates.staged(key, problem, settings, complete)
+    return _search.search(key, problem, complete)
 
 
-@compiled.jit(
-    static_argnames=(
-        "max_components",
-        "criterion",
-        "num_inits",
-        "num_folds",
-        "patience",
-        "max_steps",
-    )
-)
+@compiled.jit
 def select(
     key: ArrayLike,
     x: ArrayLike,
     *,
-    max_components: int,
-    criterion: str = "validation",
-    num_inits: int = 4,
-    num_folds: int = 5,
-    patience: int = 1,
-    min_gain: ArrayLike = 1e-4,
-    tol: ArrayLike = 1e-5,
-    max_steps: int = 300,
-    regularization: ArrayLike = 1e-6,
     weights: ArrayLike | None = None,
+    fitting: Fitting = Fitting(),
 ) -> Selection:
     r"""Fit a Gaussian mixture and choose its number of components.
 
-    Scores of 1, 2, ... components k, in nats a sample, larger being better: with the
+    Scores of 1, 2, ... components k, in nats per sample, larger being better: with the
     mean log-likelihood :math:`\ell`, :math:`N` samples and
     :math:`P = k (1 + d + d(d+1)/2) - 1` parameters,
 
@@ -150,9 +112,8 @@ def select(
         \text{bic: } \ell - P \log(N) / 2N .
 
     The search ends after ``patience`` successive failures to beat the best score by
-    ``min_gain``, and the best score wins. All data are then fitted from the solution
-    of each fold, the likeliest fit is kept, and Newton steps take it to its fixed
-    point.
+    1e-4, and the best score wins. All data are then fitted from the solution of each
+    fold, the likeliest fit is kept, and Newton steps take it to its fixed point.
 
     Differentiable in ``x`` and ``weights`` through the final fit, by the implicit
     derivative of its fixed point; scores, and the number that they choose, are not.
@@ -161,26 +122,14 @@ def select(
     Args:
         key: Random key.
         x: Samples. Shape ``(n, d)``.
-        max_components: Where the search ends at the latest. Static.
-        criterion: ``"validation"``, ``"aic"`` or ``"bic"``. Static.
-        num_inits: Starts of each fit. Static.
-        num_folds: Folds of the validation, at least 2. Static.
-        patience: Successive failures that end the search. Static.
-        min_gain: Gain of a score, in nats, that is no failure.
-        tol: Gain of a step, in nats, below which EM stops.
-        max_steps: Most steps of a fit. Static.
-        regularization: Share of the data's covariance that is added to each
-            component's.
         weights: Weights of the samples, not negative. Shape ``(n,)``.
+        fitting: How mixtures are fitted and scored, and how far the search goes.
 
     Returns:
         The mixture and how it was chosen. Data without a density (see `em`) give NaN.
 
     Raises:
-        TypeError: If ``key`` is not a typed key, an argument is complex or not an
-            array, or a static one not an int.
-        ValueError: If a shape is not the documented one, an option is unknown, a count
-            is too small, or ``num_folds`` above n.
+        ValueError: If ``num_folds`` or ``min_components`` is above n.
 
     References:
         Piras et al., `A robust estimator of mutual information for deep learning
@@ -194,44 +143,45 @@ def select(
         >>> from jaxinfo import gmm
         >>> noise = jax.random.normal(jax.random.key(0), (300, 2))
         >>> x = noise + 5.0 * (jnp.arange(300.0) % 3)[:, None]
-        >>> chosen = gmm.select(jax.random.key(1), x, max_components=4)
+        >>> fitting = gmm.Fitting(max_components=4)
+        >>> chosen = gmm.select(jax.random.key(1), x, fitting=fitting)
         >>> print(chosen.num_components)
         3
     """
     key = checks.as_key("key", key)
     x = checks.as_float("x", x, "(n, d)")
-    weights = _arguments.weights(weights, x)
-    settings = _options.settings(
-        x,
-        max_components=max_components,
-        criterion=criterion,
-        num_inits=num_inits,
-        num_folds=num_folds,
-        patience=patience,
-        min_gain=min_gain,
-        tol=tol,
-        max_steps=max_steps,
-        regularization=regularization,
-    )
-    problem = _estimates.problem(x, weights, settings)
+    weights = _options.weights_of(weights, x)
+    problem = _search.one_group(x, weights, fitting.of(x))
 
     def complete(states: State) -> Selection:
-        of_groups = _estimates.fits(problem, states, settings)
-        fit = jax.tree.map(lambda leaf: leaf[0], of_groups)
-        result = _em.result(
-            fit.moments,
-            problem.frame,
-            problem.points,
-            weights,
-            settings.stopping.regularization,
-        )
+        fit, result = _only_fit(problem, states)
         return Selection(
-            mixture=_estimates.pad(result.mixture, max_components),
+            mixture=result.mixture,
             num_components=fit.num_components,
-            scores=fit.scores - _frame.log_det(problem.frame),
+            scores=fit.scores - _whitening.log_det(problem.frame),
             log_likelihood=result.log_likelihood,
             num_steps=fit.num_steps,
             converged=fit.converged & jnp.isfinite(result.log_likelihood),
         )
 
-    return _estimates.staged(key, problem, settings, complete)
+    return _search.search(key, problem, complete)
+
+
+def _only_fit(problem: Problem, states: State) -> tuple[Fit, FitResult]:
+    """The fit of the only group, also in the units of the data and padded."""
+    fitting = problem.fitting
+    fit = jax.tree.map(lambda leaf: leaf[0], _search.fit_groups(problem, states))
+    result = _em.result(
+        fit.moments,
+        problem.frame,
+        problem.points,
+        problem.weights,
+        fitting.regularization,
+    )
+    missing = fitting.max_components - fit.moments.shape[0]
+    return fit, result._replace(
+        mixture=_search.pad(result.mixture, fitting.max_components),
+        num_steps=fit.num_steps,
+        converged=fit.converged,
+        collapsed=jnp.pad(result.collapsed, (0, missing)),
+    )

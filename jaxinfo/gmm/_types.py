@@ -47,8 +47,9 @@ class Selection(NamedTuple):
     Attributes:
         mixture: Fit to all data, padded with absent components to ``max_components``.
         num_components: Chosen number of components. Shape ``()``, integer.
-        scores: Criterion for 1, 2, ... components, larger is better, in nats a sample;
-            ``-inf`` where the search had ended before. Shape ``(max_components,)``.
+        scores: Criterion for 1, 2, ... components, larger is better, in nats per
+            sample; ``-inf`` where the search had ended before. Shape
+            ``(max_components,)``.
         log_likelihood: Mean log-likelihood of a sample, in nats. Shape ``()``.
         num_steps: EM steps of the fit to all data. Shape ``()``, integer.
         converged: Whether this fit converged and the search ended before
@@ -63,115 +64,53 @@ class Selection(NamedTuple):
     converged: jax.Array
 
 
-class MutualInformation(NamedTuple):
-    """An estimate of mutual information, in nats, with its uncertainty.
+class Estimate(NamedTuple):
+    """An estimate by a fitted mixture, in nats, with its uncertainty.
 
     Of a matrix of pairs every field has two leading axes. With classes,
     ``num_components`` is ``(c,)``, and ``mixture`` and ``scores`` have a leading ``c``.
 
     Attributes:
-        mean: Bias-corrected estimate, the mean of ``values``. Shape ``()``.
-        std: Standard deviation of ``values``, or ``jackknife_std`` where there are
-            none. Shape ``()``.
-        values: Twice ``value`` minus each replicate's; NaN for a replicate that
-            failed. Shape ``(num_bootstrap,)``.
-        num_components: Chosen number of components. Shape ``()``, integer.
-        converged: Whether fit, search and all replicates ended well. Shape ``()``.
-        num_steps: EM steps of the fit to all data. Shape ``()``, integer.
-        value: Information of the fit to all data. Shape ``()``.
-        jackknife_std: Standard deviation of ``value`` by the infinitesimal jackknife.
+        value: The number to report: corrected for the sampling bias, the mean of
+            ``replicates``; or ``plugin`` where there are none. Shape ``()``.
+        standard_error: Standard deviation of ``replicates``, or ``jackknife_error``
+            where there are none. Shape ``()``.
+        plugin: Value of the fit to all data, not corrected. Shape ``()``.
+        jackknife_error: Standard error of ``plugin`` by the infinitesimal jackknife.
             Shape ``()``.
-        integration_error: Error of the integral behind ``value``, zero where it has a
+        integration_error: Error of the integral behind ``plugin``, zero where it has a
             closed form. Shape ``()``.
+        replicates: Twice ``plugin`` minus the value of each fit to resampled data; NaN
+            for a fit that failed. Shape ``(num_replicates,)``.
         num_failed: Replicates left out as not finite. Shape ``()``, integer.
-        mixture: Fit to all data, padded with absent components.
-        scores: Criterion of each number of components. Shape ``(max_components,)``.
-    """
-
-    mean: jax.Array
-    std: jax.Array
-    values: jax.Array
-    num_components: jax.Array
-    converged: jax.Array
-    num_steps: jax.Array
-    value: jax.Array
-    jackknife_std: jax.Array
-    integration_error: jax.Array
-    num_failed: jax.Array
-    mixture: GaussianMixture
-    scores: jax.Array
-
-
-class Entropy(NamedTuple):
-    """An estimate of differential entropy, in nats; see `MutualInformation`.
-
-    Attributes:
-        mean: Bias-corrected estimate. Shape ``()``.
-        std: Standard deviation of ``values``. Shape ``()``.
-        values: Twice ``value`` minus each replicate's. Shape ``(num_bootstrap,)``.
         num_components: Chosen number of components. Shape ``()``, integer.
-        converged: Whether fit, search and all replicates ended well. Shape ``()``.
+        converged: Whether the fit, the search and all replicates ended well. Shape
+            ``()``.
         num_steps: EM steps of the fit to all data. Shape ``()``, integer.
-        value: Entropy of the fit to all data. Shape ``()``.
-        jackknife_std: Standard deviation by the infinitesimal jackknife. Shape ``()``.
-        integration_error: Error of the integral behind ``value``. Shape ``()``.
-        num_failed: Replicates left out as not finite. Shape ``()``, integer.
         mixture: Fit to all data, padded with absent components.
-        scores: Criterion of each number of components. Shape ``(max_components,)``.
+        scores: Criterion for each number of components. Shape ``(max_components,)``.
     """
 
-    mean: jax.Array
-    std: jax.Array
-    values: jax.Array
+    value: jax.Array
+    standard_error: jax.Array
+    plugin: jax.Array
+    jackknife_error: jax.Array
+    integration_error: jax.Array
+    replicates: jax.Array
+    num_failed: jax.Array
     num_components: jax.Array
     converged: jax.Array
     num_steps: jax.Array
-    value: jax.Array
-    jackknife_std: jax.Array
-    integration_error: jax.Array
-    num_failed: jax.Array
     mixture: GaussianMixture
     scores: jax.Array
 
 
-class KLDivergence(NamedTuple):
-    """An estimate of a Kullback-Leibler divergence; see `MutualInformation`.
-
-    Attributes:
-        mean: Bias-corrected estimate. Shape ``()``.
-        std: Standard deviation of ``values``. Shape ``()``.
-        values: Twice ``value`` minus each replicate's. Shape ``(num_bootstrap,)``.
-        num_components: Chosen number of components. Shape ``()``, integer.
-        converged: Whether fit, search and all replicates ended well. Shape ``()``.
-        num_steps: EM steps of the fit to all data. Shape ``()``, integer.
-        value: Divergence of the marginals of the fit to all data. Shape ``()``.
-        jackknife_std: Standard deviation by the infinitesimal jackknife. Shape ``()``.
-        integration_error: Error of the integral behind ``value``. Shape ``()``.
-        num_failed: Replicates left out as not finite. Shape ``()``, integer.
-        mixture: Fit to all data, padded with absent components.
-        scores: Criterion of each number of components. Shape ``(max_components,)``.
-    """
-
-    mean: jax.Array
-    std: jax.Array
-    values: jax.Array
-    num_components: jax.Array
-    converged: jax.Array
-    num_steps: jax.Array
-    value: jax.Array
-    jackknife_std: jax.Array
-    integration_error: jax.Array
-    num_failed: jax.Array
-    mixture: GaussianMixture
-    scores: jax.Array
-
-
-class Estimate(NamedTuple):
-    """An integral and the error of its evaluation, in nats.
+class Integral(NamedTuple):
+    """An integral over a given mixture, in nats.
 
     Attributes:
         value: The integral. Shape ``()``.
-        standard_error: Error of the evaluation, zero for a closed form. Shape ``()``.
+        standard_error: Error of its evaluation, zero for a closed form. Shape ``()``.
     """
 
     value: jax.Array
@@ -188,20 +127,3 @@ class Interval(NamedTuple):
 
     lower: jax.Array
     upper: jax.Array
-
-
-class IndependenceTest(NamedTuple):
-    """A permutation test of independence.
-
-    Attributes:
-        value: Information of the fit to the data, in nats. Shape ``()``.
-        null_mean: Mean over permuted data, in nats. Shape ``()``.
-        null_std: Standard deviation over permuted data, in nats. Shape ``()``.
-        p_value: Share of permutations, the data counted in, with at least ``value``.
-            Shape ``()``.
-    """
-
-    value: jax.Array
-    null_mean: jax.Array
-    null_std: jax.Array
-    p_value: jax.Array

@@ -7,7 +7,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo import gmm
-from jaxinfo.gmm import GaussianMixture, MutualInformation
+from jaxinfo.gmm import Estimate, GaussianMixture
 from jaxinfo.plotting import _figures
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _GRID = 200
 
 
 def information_matrix(
-    result: MutualInformation,
+    result: Estimate,
     *,
     row_names: Sequence[str],
     column_names: Sequence[str],
@@ -30,7 +30,7 @@ def information_matrix(
 ) -> "Axes":
     """Draw all pairs of a matrix of mutual information, with their errors.
 
-    Cells show the estimate, in the colour too, above its standard deviation. A star
+    Cells show the estimate, in the colour too, above its standard error. A star
     marks estimates that did not converge; NaN is left blank.
 
     Args:
@@ -54,7 +54,10 @@ def information_matrix(
         >>> from jaxinfo import gmm, plotting
         >>> x = jax.random.normal(jax.random.key(0), (100, 2))
         >>> result = gmm.mutual_information_matrix(
-        ...     jax.random.key(1), x, x[:, :1] + x[:, 1:], max_components=1
+        ...     jax.random.key(1),
+        ...     x,
+        ...     x[:, :1] + x[:, 1:],
+        ...     fitting=gmm.Fitting(max_components=1),
         ... )
         >>> ax = plotting.information_matrix(
         ...     result, row_names=["1", "2"], column_names=["sum"]
@@ -62,32 +65,33 @@ def information_matrix(
         >>> ax.get_ylabel()
         'Latent'
     """
-    mean, std = _figures.bits(result.mean), _figures.bits(result.std)
+    value = _figures.bits(result.value)
+    error = _figures.bits(result.standard_error)
     converged = np.asarray(result.converged)
-    if mean.shape != (len(row_names), len(column_names)):
+    if value.shape != (len(row_names), len(column_names)):
         raise ValueError(
             f"Expected `result` to have leading axes "
             f"{(len(row_names), len(column_names))}, as there are names, got "
-            f"{mean.shape}."
+            f"{value.shape}."
         )
-    rows, columns = mean.shape
+    rows, columns = value.shape
     ax = _figures.axes(ax, (2.6 + 0.85 * columns, 1.4 + 0.6 * rows))
     # One colour for all that is zero or less, as some estimates of zero are.
-    largest = np.max(mean, initial=0.0, where=np.isfinite(mean))
+    largest = np.max(value, initial=0.0, where=np.isfinite(value))
     top = largest if largest > 0 else 1.0
-    image = ax.imshow(mean, cmap="magma_r", vmin=0, vmax=top, aspect="auto")
+    image = ax.imshow(value, cmap="magma_r", vmin=0, vmax=top, aspect="auto")
     texts = {
-        place: f"{value:z.3f}{'' if converged[place] else '*'}\n± {std[place]:.3f}"
-        for place, value in np.ndenumerate(mean)
-        if np.isfinite(value)
+        place: f"{cell:z.3f}{'' if converged[place] else '*'}\n± {error[place]:.3f}"
+        for place, cell in np.ndenumerate(value)
+        if np.isfinite(cell)
     }
-    _figures.write_cells(ax, texts, is_dark=mean > 0.5 * top, fontsize="small")
+    _figures.write_cells(ax, texts, is_dark=value > 0.5 * top, fontsize="small")
     ax.set_xticks(range(columns), column_names)
     ax.set_yticks(range(rows), row_names)
     star = "   (* not converged)" if any("*" in text for text in texts.values()) else ""
     ax.set_xlabel(column_label + star)
     ax.set_ylabel(row_label)
-    label = "Mutual information by Gaussian mixtures\n(bits; mean ± std)"
+    label = "Mutual information by Gaussian mixtures\n(bits; value ± standard error)"
     ax.figure.colorbar(image, ax=ax, label=label)
     return ax
 

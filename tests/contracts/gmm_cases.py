@@ -6,9 +6,24 @@ from jaxinfo import gmm
 from tests.contracts.cases import Case, key
 
 # What is smooth in an estimate: scores are constants under differentiation.
-SMOOTH = ("mean", "std", "values", "value", "jackknife_std", "mixture")
+SMOOTH = (
+    "value",
+    "standard_error",
+    "plugin",
+    "jackknife_error",
+    "replicates",
+    "mixture",
+)
 # Without a search: more components have their own tests.
-ONE = {"max_components": 1, "num_bootstrap": 2}
+ONE = {
+    "fitting": gmm.Fitting(max_components=1),
+    "sampling": gmm.Sampling(num_replicates=2, num_nodes=8),
+}
+# The same without replicates, for matrices.
+PLAIN = {
+    "fitting": gmm.Fitting(max_components=1, num_folds=2),
+    "sampling": gmm.Sampling(num_replicates=0),
+}
 
 
 def mixture(k, d):
@@ -43,9 +58,9 @@ def blocks(*widths, n=24):
 
 def estimate(rng):
     """An estimate with three replicates."""
-    numbers = {name: rng.normal() for name in gmm.Entropy._fields}
-    numbers["values"] = rng.normal(size=3)
-    return gmm.Entropy(**numbers)
+    numbers = {name: rng.normal() for name in gmm.Estimate._fields}
+    numbers["replicates"] = rng.normal(size=3)
+    return gmm.Estimate(**numbers)
 
 
 CASES = {
@@ -119,7 +134,11 @@ CASES = {
     "gmm.select": Case(
         gmm.select,
         lambda rng: (key(rng), clusters(rng)),
-        {"max_components": 2, "num_inits": 1, "num_folds": 2, "max_steps": 5},
+        {
+            "fitting": gmm.Fitting(
+                max_components=2, num_inits=1, num_folds=2, max_steps=5
+            )
+        },
         grad=(1,),
         scale=100.0,
         is_heavy=True,
@@ -137,7 +156,7 @@ CASES = {
     "gmm.conditional_mutual_information": Case(
         gmm.conditional_mutual_information,
         lambda rng: (key(rng), *blocks(1, 1, 1)(rng)),
-        ONE | {"num_nodes": 8, "num_shifts": 2},
+        ONE,
         grad=(1, 2, 3),
         scale=100.0,
         is_heavy=True,
@@ -146,7 +165,7 @@ CASES = {
     "gmm.class_mutual_information": Case(
         gmm.class_mutual_information,
         lambda rng: (key(rng), rng.normal(size=(24, 1)), np.arange(24) % 2),
-        ONE | {"num_classes": 2, "num_folds": 2},
+        ONE | {"num_classes": 2},
         grad=(1,),
         scale=100.0,
         is_heavy=True,
@@ -155,11 +174,11 @@ CASES = {
     "gmm.mutual_information_matrix": Case(
         gmm.mutual_information_matrix,
         lambda rng: (key(rng), *blocks(2, 1)(rng)),
-        ONE | {"num_bootstrap": 0},
+        PLAIN,
         grad=(1, 2),
         scale=100.0,
         is_heavy=True,
-        smooth=("value", "jackknife_std", "mixture"),
+        smooth=("value", "jackknife_error", "mixture"),
     ),
     "gmm.class_mutual_information_matrix": Case(
         gmm.class_mutual_information_matrix,
@@ -168,11 +187,11 @@ CASES = {
             rng.normal(size=(24, 1)),
             np.stack([np.arange(24) % 2, np.arange(24) // 12], axis=1),
         ),
-        ONE | {"num_classes": (2, 2), "num_folds": 2, "num_bootstrap": 0},
+        PLAIN | {"num_classes": (2, 2)},
         grad=(1,),
         scale=100.0,
         is_heavy=True,
-        smooth=("value", "jackknife_std"),
+        smooth=("value", "jackknife_error"),
     ),
     "gmm.entropy": Case(
         gmm.entropy,
@@ -195,7 +214,10 @@ CASES = {
     "gmm.independence_test": Case(
         gmm.independence_test,
         lambda rng: (key(rng), *blocks(1, 1)(rng)),
-        {"max_components": 1, "num_permutations": 3, "max_steps": 3},
+        {
+            "fitting": gmm.Fitting(max_components=1, max_steps=3),
+            "num_permutations": 3,
+        },
         grad=(),
         scale=100.0,
         is_heavy=True,
@@ -206,28 +228,28 @@ CASES = {
     "gmm.mixture_mutual_information": Case(
         gmm.mixture_mutual_information,
         lambda rng: (key(rng), mixture(2, 2)(rng)),
-        {"dim_x": 1, "num_samples": 100},
+        {"dim_x": 1, "num_nodes": 16},
         grad=(1,),
         scale=10.0,
     ),
     "gmm.mixture_conditional_mutual_information": Case(
         gmm.mixture_conditional_mutual_information,
         lambda rng: (key(rng), mixture(2, 4)(rng)),
-        {"dim_x": 1, "dim_y": 1, "num_samples": 100},
+        {"dim_x": 1, "dim_y": 1, "num_nodes": 16},
         grad=(1,),
         scale=100.0,
     ),
     "gmm.mixture_entropy": Case(
         gmm.mixture_entropy,
         lambda rng: (key(rng), mixture(2, 3)(rng)),
-        {"num_samples": 100},
+        {"num_nodes": 16},
         grad=(1,),
         scale=10.0,
     ),
     "gmm.mixture_kl_divergence": Case(
         gmm.mixture_kl_divergence,
         lambda rng: (key(rng), mixture(2, 1)(rng), mixture(3, 1)(rng)),
-        {"num_samples": 100},
+        {"num_nodes": 16},
         grad=(1, 2),
         scale=10.0,
     ),

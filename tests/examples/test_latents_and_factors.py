@@ -61,7 +61,9 @@ def test_latents_that_are_factors_are_recognised(example, key):
     study = example.measure(
         key, Copy(), jnp.asarray(factors, jnp.float32), factors, settings
     )
-    mean, std = (example.in_bits(x) for x in (study.matrix.mean, study.matrix.std))
+    mean, std = (
+        example.in_bits(x) for x in (study.matrix.value, study.matrix.standard_error)
+    )
     assert mean.shape == (example.LATENTS, 5)
     assert mean[0, 0] == pytest.approx(np.log2(3), abs=0.02)
     assert mean[1, 1] == pytest.approx(2, abs=0.02)

@@ -1,4 +1,10 @@
-"""Estimates: what they report, what bad input does, and what leaves them alone."""
+"""Estimates: what they report, what bad input does, and what leaves them alone.
+
+Most claims are about one program: a hundred pairs of scalars with weights, up to two
+components and ten replicates.
+"""
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +15,19 @@ from jaxinfo import gmm
 from tests.gmm import samples
 from tests.helpers import assert_close, assert_trees_close
 
-FIELDS = ("mean", "std", "value", "jackknife_std")
+NUMBERS = ("value", "standard_error", "plugin", "jackknife_error")
+TWO = {
+    "fitting": gmm.Fitting(max_components=2),
+    "sampling": gmm.Sampling(num_replicates=10),
+}
+ONE = {
+    "fitting": gmm.Fitting(max_components=1),
+    "sampling": gmm.Sampling(num_replicates=0),
+}
+MANY = {
+    "fitting": gmm.Fitting(max_components=1),
+    "sampling": gmm.Sampling(num_replicates=200),
+}
 
 
 @pytest.fixture
@@ -18,16 +36,22 @@ def pair():
     return jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32)
 
 
-def estimate(x, y, **options):
-    options = {"max_components": 2, "num_bootstrap": 10} | options
-    return gmm.mutual_information(jax.random.key(1), x, y, **options)
+def estimate(x, y, weights=None, options=TWO):
+    weights = jnp.ones(len(x), x.dtype) if weights is None else weights
+    key = jax.random.key(1)
+    return gmm.mutual_information(key, x, y, weights=weights, **options)
+
+
+def assert_same(actual, expected, names=NUMBERS, scale=10.0):
+    for name in names:
+        assert_close(getattr(actual, name), getattr(expected, name), scale=scale)
 
 
 def assert_is_nan(result):
-    for name in (*FIELDS, "values"):
+    for name in (*NUMBERS, "replicates"):
         assert np.all(np.isnan(getattr(result, name))), name
     assert not result.converged
-    assert result.num_failed == result.values.shape[0]
+    assert result.num_failed == result.replicates.shape[0]
 
 
 def test_scales_do_not_matter(pair):
@@ -35,93 +59,53 @@ def test_scales_do_not_matter(pair):
     expected = estimate(x, y)
     assert expected.converged
     for scale in (1e-30, 1e-9, 1e9, 1e30):
-        actual = estimate(scale * x, y / scale)
-        for name in FIELDS:
-            assert_close(getattr(actual, name), getattr(expected, name), scale=10.0)
+        assert_same(estimate(scale * x, y / scale), expected)
+
+
+def test_the_value_is_the_mean_of_the_replicates(pair):
+    result = estimate(*pair)
+    assert_close(result.value, jnp.mean(result.replicates))
+    assert_close(result.standard_error, jnp.std(result.replicates, ddof=1))
+    alone = estimate(*pair, options=ONE)
+    assert alone.value == alone.plugin
+    assert alone.standard_error == alone.jackknife_error
 
 
 def test_affine_maps_of_each_block_do_not_matter(x64):
-    x, y = np.random.default_rng(0).normal(size=(2, 200, 2))
+    x, y = jnp.asarray(np.random.default_rng(0).normal(size=(2, 200, 2)))
     y = y + x**2
-    expected = estimate(x, y, max_components=1)
+    expected = estimate(x, y, options=ONE)
     moved = estimate(
-        x @ np.array([[2.0, 1.0], [0.0, 3.0]]) + 5, -y[:, ::-1], max_components=1
+        x @ jnp.array([[2.0, 1.0], [0.0, 3.0]]) + 5, -y[:, ::-1], options=ONE
     )
-    for name in FIELDS:
-        assert_close(getattr(moved, name), getattr(expected, name), scale=1e4)
+    assert_same(moved, expected, scale=1e4)
 
 
 def test_weight_zero_is_the_same_as_leaving_a_sample_out(pair):
     x, y = pair
     weights = jnp.ones(100).at[:50].set(0)
     spoilt = x.at[0].set(jnp.nan)
-    options = {"max_components": 1, "num_bootstrap": 0}
-    actual = estimate(spoilt, y, weights=weights, **options)
-    expected = estimate(x[50:], y[50:], **options)
-    for name in FIELDS:
-        assert_close(getattr(actual, name), getattr(expected, name), scale=10.0)
+    actual = estimate(spoilt, y, weights, options=ONE)
+    assert_same(actual, estimate(x[50:], y[50:], options=ONE))
+
+
+def test_the_scale_of_weights_does_not_matter(pair):
+    assert_same(estimate(*pair, jnp.full(100, 7.0, jnp.float32)), estimate(*pair))
 
 
 def test_replicates_by_counts_draw_from_the_samples_that_are_there():
     x = jax.random.normal(jax.random.key(0), (40, 1))
     weights = jnp.zeros(40).at[5:13].set(1)
-    options = {"max_components": 1, "num_bootstrap": 400, "resampling": "counts"}
+    sampling = gmm.Sampling(num_replicates=400, resampling="counts")
 
-    def entropy(x, weights=None):
-        return gmm.entropy(jax.random.key(1), x, weights=weights, **options)
+    def entropy(x, weights):
+        key, fitting = jax.random.key(1), ONE["fitting"]
+        return gmm.entropy(key, x, weights=weights, fitting=fitting, sampling=sampling)
 
-    weighted, alone = entropy(x, weights), entropy(x[5:13])
-    assert_close(weighted.value, alone.value, scale=10.0)
+    weighted, alone = entropy(x, weights), entropy(x[5:13], jnp.ones(8))
+    assert_close(weighted.plugin, alone.plugin, scale=10.0)
     # Standard deviations of 400 replicates each, of which some are far out.
-    assert 0.75 < weighted.std / alone.std < 1.33
-
-
-def test_fewer_samples_than_folds_have_a_score(pair):
-    x, y = pair
-    weights = jnp.zeros(100).at[:4].set(1)
-    chosen = gmm.select(
-        jax.random.key(0),
-        jnp.concatenate([x, y], axis=1),
-        max_components=1,
-        weights=weights,
-    )
-    assert np.all(np.isfinite(chosen.scores))
-
-
-def test_a_class_without_weight_is_empty():
-    rng = np.random.default_rng(0)
-    x, labels = rng.normal(size=(60, 1)), np.arange(60) % 3
-    options = {"num_classes": 3, "max_components": 1, "num_bootstrap": 0}
-    result = gmm.class_mutual_information(
-        jax.random.key(0), x, labels, weights=(labels < 2).astype(float), **options
-    )
-    np.testing.assert_array_equal(result.num_components, [1, 1, 0])
-    assert np.all(np.isneginf(result.mixture.log_weights[2]))
-    assert np.all(np.isneginf(result.scores[2]))
-    constant = gmm.class_mutual_information(
-        jax.random.key(0), 0 * x, labels % 2, **options
-    )
-    np.testing.assert_array_equal(constant.num_components, [1, 1, 0])
-    assert constant.value == 0
-
-
-def test_gradients_at_a_constant_side_are_finite_beside_vectors():
-    y = jax.random.normal(jax.random.key(0), (40, 2))
-
-    def value(x, y, weights):
-        options = {"max_components": 1, "num_bootstrap": 0, "weights": weights}
-        return gmm.mutual_information(jax.random.key(1), x, y, **options).value
-
-    slopes = jax.grad(value, argnums=(0, 1, 2))(jnp.ones((40, 1)), y, jnp.ones(40))
-    for slope in slopes:
-        assert np.all(np.asarray(slope) == 0)
-
-
-def test_the_scale_of_weights_does_not_matter(pair):
-    actual = estimate(*pair, weights=jnp.full(100, 7.0))
-    expected = estimate(*pair)
-    for name in FIELDS:
-        assert_close(getattr(actual, name), getattr(expected, name), scale=10.0)
+    assert 0.75 < weighted.standard_error / alone.standard_error < 1.33
 
 
 @pytest.mark.parametrize(
@@ -141,37 +125,49 @@ def test_data_without_a_density_give_nan(pair, spoil):
 def test_singular_blocks_give_nan(pair):
     x, y = pair
     for block in (jnp.concatenate([x, x], 1), jnp.concatenate([x, 0 * x], 1)):
-        assert_is_nan(estimate(block, y, max_components=1, num_bootstrap=2))
+        assert_is_nan(estimate(block, y, options=ONE))
 
 
 def test_weights_that_are_none_give_nan(pair):
     for weights in (jnp.zeros(100), jnp.ones(100).at[3].set(-1)):
-        assert_is_nan(estimate(*pair, weights=weights))
+        assert_is_nan(estimate(*pair, weights))
 
 
 def test_a_constant_side_has_exactly_no_information(pair):
     x, y = pair
     for one, other in ((0 * x, y), (x, 0 * y + 3), (0 * x, 0 * y)):
         result = estimate(one, other)
-        for name in (*FIELDS, "values", "integration_error"):
+        for name in (*NUMBERS, "replicates", "integration_error"):
             assert np.all(np.asarray(getattr(result, name)) == 0), name
         assert result.converged
         assert result.num_components == 1
-    gradient = jax.grad(
-        lambda x: estimate(x, y, max_components=1, num_bootstrap=0).value
-    )(0 * x)
-    assert np.all(np.asarray(gradient) == 0)
+
+
+def test_gradients_at_a_constant_side_are_zero_also_beside_vectors():
+    y = jax.random.normal(jax.random.key(0), (40, 2))
+
+    def value(x, y, weights):
+        return estimate(x, y, weights, options=ONE).value
+
+    slopes = jax.grad(value, argnums=(0, 1, 2))(jnp.ones((40, 1)), y, jnp.ones(40))
+    for slope in slopes:
+        assert np.all(np.asarray(slope) == 0)
+
+
+def test_runs_by_blocks_are_runs_at_once(pair):
+    actual = estimate(*pair, options=TWO | {"block_size": 3})
+    assert_same(actual, estimate(*pair), (*NUMBERS, "replicates"))
 
 
 def test_a_matrix_is_its_pairs_and_a_bad_column_spoils_no_other(pair):
     x, y = pair
     columns = jnp.concatenate([x, 0 * x, x.at[0].set(jnp.nan)], axis=1)
     others = jnp.concatenate([y, x], axis=1)
-    key = jax.random.key(1)
-    options = {"max_components": 2, "num_bootstrap": 2}
-    matrix = gmm.mutual_information_matrix(key, columns, others, **options)
-    single = gmm.mutual_information(jax.random.fold_in(key, 0), x, y, **options)
-    for name in (*FIELDS, "values", "scores", "num_components"):
+    key, weights = jax.random.key(1), jnp.ones(100)
+    matrix = gmm.mutual_information_matrix(key, columns, others, weights=weights, **TWO)
+    its_key = jax.random.fold_in(key, 0)
+    single = gmm.mutual_information(its_key, x, y, weights=weights, **TWO)
+    for name in (*NUMBERS, "replicates", "scores", "num_components"):
         assert_trees_close(getattr(matrix, name)[0, 0], getattr(single, name))
     np.testing.assert_array_equal(matrix.value[1], 0.0)
     assert np.isnan(matrix.value[0, 1])
@@ -180,62 +176,76 @@ def test_a_matrix_is_its_pairs_and_a_bad_column_spoils_no_other(pair):
 
 
 def test_pairs_side_by_side_are_pairs_in_turn(pair):
-    x, y = pair
-    columns = jnp.concatenate([x, y], axis=1)
+    columns = jnp.concatenate(pair, axis=1)
     alone, side_by_side = (
         gmm.mutual_information_matrix(
-            jax.random.key(1),
-            columns,
-            columns[::-1],
-            max_components=1,
-            num_bootstrap=0,
-            block_size=size,
+            jax.random.key(1), columns, columns[::-1], block_size=size, **ONE
         )
         for size in (None, 3)
     )
     assert_close(side_by_side.value, alone.value, scale=10.0)
 
 
-def test_lanes_by_blocks_are_lanes_at_once(pair):
-    expected = estimate(*pair)
-    actual = estimate(*pair, block_size=3)
-    for name in (*FIELDS, "values"):
-        assert_close(getattr(actual, name), getattr(expected, name), scale=10.0)
+class TestClasses:
+    """Four hundred points, a tenth of them far off, with room for three classes."""
 
+    labels = np.arange(400) % 10 == 0
+    x = np.random.default_rng(0).normal(size=(400, 1)) + 20.0 * labels[:, None]
 
-def test_classes():
-    rng = np.random.default_rng(0)
-    labels = np.arange(2000) % 10 == 0
-    x = rng.normal(size=(2000, 1)) + 20.0 * labels[:, None]
-
-    def information(labels, **options):
-        options = {"num_classes": 3, "max_components": 2, "num_bootstrap": 5} | options
+    def information(self, labels, weights=None, x=x):
+        weights = np.ones(400) if weights is None else weights
+        options = TWO | {"num_classes": 3, "weights": weights.astype(np.float32)}
         key = jax.random.key(1)
-        return gmm.class_mutual_information(key, x, labels, **options)
+        return gmm.class_mutual_information(key, x.astype("f"), labels, **options)
 
-    result = information(labels)
-    # 90 to 10, not one half each.
-    assert_close(result.value, -0.9 * np.log(0.9) - 0.1 * np.log(0.1), tolerance=2e-3)
-    assert result.num_components[2] == 0
-    assert np.all(np.isneginf(result.mixture.log_weights[2]))
-    uniform = information(labels, prior="uniform", max_components=1, num_bootstrap=0)
-    assert_close(uniform.value, np.log(2), tolerance=1e-3)
-    number = labels.astype(int)
-    for wrong in (3, -1):
-        spoilt = number.copy()
-        spoilt[5] = wrong
-        assert np.isnan(information(spoilt).value)
-    alone = number.copy()
-    alone[5] = 2
-    one_member = information(alone)
-    assert np.isfinite(one_member.mean)
-    assert one_member.num_components[2] == 1
-    assert_close(information(0 * number).value, 0.0, tolerance=1e-6)
+    def test_shares_are_those_of_the_sample(self):
+        result = self.information(self.labels)
+        # 90 to 10, not one half each.
+        expected = -0.9 * np.log(0.9) - 0.1 * np.log(0.1)
+        assert_close(result.plugin, expected, tolerance=2e-3)
+        assert result.num_components[2] == 0
+        assert np.all(np.isneginf(result.mixture.log_weights[2]))
+        # The same by numbers as by Boolean labels.
+        assert self.information(self.labels.astype(int)).plugin == result.plugin
+
+    def test_weights_make_them_equal(self):
+        weights = np.where(self.labels, 1 / 40, 1 / 360)
+        result = self.information(self.labels, weights)
+        assert_close(result.plugin, np.log(2), tolerance=1e-3)
+
+    def test_a_label_out_of_range_gives_nan(self):
+        for wrong in (3, -1):
+            spoilt = self.labels.astype(int)
+            spoilt[5] = wrong
+            assert np.isnan(self.information(spoilt).value)
+
+    def test_a_class_of_one_sample_has_one_component(self):
+        alone = self.labels.astype(int)
+        alone[5] = 2
+        result = self.information(alone)
+        assert np.isfinite(result.value)
+        assert result.num_components[2] == 1
+
+    def test_one_class_tells_nothing(self):
+        nothing = self.information(0 * self.labels.astype(int))
+        assert_close(nothing.plugin, 0.0, tolerance=1e-6)
+
+    def test_a_class_without_weight_is_empty(self):
+        labels = np.arange(400) % 3
+        result = self.information(labels, labels < 2)
+        assert result.num_components[2] == 0
+        assert np.all(np.asarray(result.num_components[:2]) >= 1)
+        assert np.all(np.isneginf(result.mixture.log_weights[2]))
+        assert np.all(np.isneginf(result.scores[2]))
+        constant = self.information(labels % 2, x=0 * self.x)
+        np.testing.assert_array_equal(constant.num_components, [1, 1, 0])
+        assert constant.value == 0
 
 
 def test_the_bias_is_removed():
     # Of one component the bias is about 1 / (2 n); the mean over many samples is free.
     n, rho = 50, 0.6
+    options = ONE | {"sampling": gmm.Sampling(num_replicates=20)}
 
     @jax.jit
     @jax.vmap
@@ -243,11 +253,8 @@ def test_the_bias_is_removed():
         key_x, key = jax.random.split(key)
         x, noise = jax.random.normal(key_x, (2, n, 1))
         y = rho * x + jnp.sqrt(1 - rho**2) * noise
-        result = estimate_one(key, x, y)
-        return jnp.stack([result.value, result.mean])
-
-    def estimate_one(key, x, y):
-        return gmm.mutual_information(key, x, y, max_components=1, num_bootstrap=20)
+        result = gmm.mutual_information(key, x, y, **options)
+        return jnp.stack([result.plugin, result.value])
 
     errors = errors(jax.random.split(jax.random.key(0), 4000))
     errors = errors - samples.gaussian_information(rho)
@@ -257,79 +264,155 @@ def test_the_bias_is_removed():
 
 
 def test_replicates_spread_as_the_jackknife_says(pair):
-    result = estimate(*pair, max_components=1, num_bootstrap=200)
-    assert 0.8 < result.std / result.jackknife_std < 1.25
-    assert_close(result.mean, jnp.mean(result.values))
-    counted = estimate(*pair, max_components=1, num_bootstrap=200, resampling="counts")
-    assert 0.75 < counted.std / result.std < 1.35
+    result = estimate(*pair, options=MANY)
+    assert 0.8 < result.standard_error / result.jackknife_error < 1.25
+    counts = gmm.Sampling(num_replicates=200, resampling="counts")
+    counted = estimate(*pair, options=MANY | {"sampling": counts})
+    assert 0.75 < counted.standard_error / result.standard_error < 1.35
 
 
 def test_intervals(pair):
-    result = estimate(*pair, max_components=1, num_bootstrap=100)
+    result = estimate(*pair, options=MANY)
     normal = gmm.confidence_interval(result, level=0.95)
-    assert_close(normal.upper - result.mean, 1.959964 * result.std, scale=10.0)
+    reach = 1.959964 * result.standard_error
+    assert_close(normal.upper - result.value, reach, scale=10.0)
     basic = gmm.confidence_interval(result, level=0.5, method="basic")
-    quartiles = np.quantile(result.values, [0.25, 0.75])
+    quartiles = np.quantile(result.replicates, [0.25, 0.75])
     assert_close(jnp.stack(basic), quartiles)
     percentile = gmm.confidence_interval(result, level=0.5, method="percentile")
-    assert_close(percentile.lower, 2 * result.value - basic.upper, scale=10.0)
+    assert_close(percentile.lower, 2 * result.plugin - basic.upper, scale=10.0)
     for level in (0.0, 1.0, jnp.nan):
         assert np.isnan(gmm.confidence_interval(result, level=level).lower)
+    with pytest.raises(ValueError, match="`result` to have replicates"):
+        gmm.confidence_interval(estimate(*pair, options=ONE), method="basic")
+    with pytest.raises(TypeError, match="`result` to be an Estimate"):
+        gmm.confidence_interval(normal)
 
 
 def test_independence(pair):
     x, y = pair
-    key = jax.random.key(2)
-    options = {"max_components": 1, "num_permutations": 39}
-    dependent = gmm.independence_test(key, x, y, **options)
+    test = functools.partial(
+        gmm.independence_test,
+        jax.random.key(2),
+        fitting=ONE["fitting"],
+        num_permutations=39,
+    )
+    ones = jnp.ones(100)
+    dependent = test(x, y, weights=ones)
     assert_close(dependent.p_value, 1 / 40)
     assert dependent.null_mean < dependent.value
-    independent = gmm.independence_test(key, x, y[::-1], **options)
+    independent = test(x, y[::-1], weights=ones)
     assert independent.p_value > 0.05
     # Rows of weight zero are neither used nor permuted into those that are.
-    weights = jnp.ones(100).at[:20].set(0)
     spoilt = y.at[:20].set(jnp.nan)
-    weighted = gmm.independence_test(key, x, spoilt, weights=weights, **options)
+    weighted = test(x, spoilt, weights=ones.at[:20].set(0))
     assert_close(weighted.p_value, 1 / 40)
     assert np.isfinite(weighted.null_std)
-    constant = gmm.independence_test(key, x, 0 * y, **options)
+    constant = test(x, 0 * y, weights=ones)
     assert constant.p_value == 1
     assert constant.value == 0
 
 
-@pytest.mark.parametrize("criterion", ["validation", "aic", "bic"])
-def test_the_best_score_is_chosen(criterion):
-    rng = np.random.default_rng(0)
+class TestSelection:
+    """Three hundred points in three corners."""
+
     corners = np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]])
-    x = rng.normal(size=(300, 2)) + corners[np.arange(300) % 3]
-    chosen = gmm.select(
-        jax.random.key(0), x, max_components=4, criterion=criterion, patience=2
-    )
-    assert chosen.num_components == 1 + np.argmax(chosen.scores)
-    if criterion != "aic":  # which is known to take too many
-        assert chosen.num_components == 3
+    x = np.random.default_rng(0).normal(size=(300, 2)) + corners[np.arange(300) % 3]
+    x = x.astype(np.float32)
+
+    def select(self, x=x, weights=None, **options):
+        weights = jnp.ones(300) if weights is None else weights
+        fitting = gmm.Fitting(**({"max_components": 4, "patience": 2} | options))
+        return gmm.select(jax.random.key(0), x, weights=weights, fitting=fitting)
+
+    @pytest.mark.parametrize("criterion", ["validation", "aic", "bic"])
+    def test_the_best_score_is_chosen(self, criterion):
+        chosen = self.select(criterion=criterion)
+        assert chosen.num_components == 1 + np.argmax(chosen.scores)
+        if criterion != "aic":  # which is known to take too many
+            assert chosen.num_components == 3
+
+    def test_fewer_samples_than_folds_have_a_score(self):
+        chosen = self.select(weights=jnp.zeros(300).at[:4].set(1))
+        assert np.isfinite(chosen.scores[0])
+
+    def test_equal_limits_fix_the_number(self):
+        chosen = self.select(min_components=2, max_components=2)
+        assert chosen.num_components == 2
+        assert chosen.converged
+        fit = gmm.fit(jax.random.key(0), self.x, num_components=2)
+        assert_close(chosen.log_likelihood, fit.log_likelihood, tolerance=1e-4)
+        # Fewer rows than that are fitted with as many components as there are rows.
+        few = self.select(
+            min_components=2, max_components=2, weights=jnp.zeros(300).at[0].set(1)
+        )
+        assert not few.converged
+
+    def test_no_fewer_than_the_least_are_chosen(self):
+        blob = np.random.default_rng(1).normal(size=(300, 2)).astype(np.float32)
+        chosen = self.select(blob, min_components=3)
+        assert chosen.num_components >= 3
+        assert np.all(np.isfinite(chosen.scores[:3]))
+        assert self.select(blob).num_components == 1
+
+    def test_tolerances_do_not_compile_anew(self):
+        self.select(tol=1e-4)
+        before = count_compilations()
+        self.select(tol=1e-3, regularization=1e-5)
+        assert count_compilations() == before
+
+
+def count_compilations():
+    """Programs that `select` holds."""
+    return gmm.select._cache_size()
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"min_components": 0}, "`min_components` to be at least 1, got 0"),
         ({"max_components": 0}, "`max_components` to be at least 1, got 0"),
+        (
+            {"min_components": 3, "max_components": 2},
+            "`max_components` to be at least 3, got 2",
+        ),
         ({"criterion": "mdl"}, "`criterion` to be one of"),
+        ({"num_inits": 0}, "`num_inits` to be at least 1"),
         ({"num_folds": 1}, "`num_folds` to be at least 2, got 1"),
-        ({"num_folds": 101}, "`num_folds` to be at most the 100 samples"),
-        ({"num_bootstrap": 1}, "`num_bootstrap` to be 0 or at least 2"),
-        ({"num_bootstrap": -1}, "`num_bootstrap` to be at least 0"),
-        ({"num_nodes": 12}, "`num_nodes` to be a power of two, got 12"),
-        ({"num_shifts": 1}, "`num_shifts` to be at least 2"),
-        ({"resampling": "rows"}, "`resampling` to be one of"),
         ({"patience": 0}, "`patience` to be at least 1"),
-        ({"block_size": 0}, "`block_size` to be at least 1"),
-        ({"weights": np.ones(3)}, "`weights` to have shape"),
+        ({"max_steps": 0}, "`max_steps` to be at least 1"),
     ],
 )
-def test_options_are_checked(pair, options, message):
+def test_options_of_fits_are_checked(options, message):
     with pytest.raises(ValueError, match=message):
-        estimate(*pair, **options)
+        gmm.Fitting(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_replicates": 1}, "`num_replicates` to be 0 or at least 2"),
+        ({"num_replicates": -1}, "`num_replicates` to be at least 0"),
+        ({"num_nodes": 12}, "`num_nodes` to be a power of two, got 12"),
+        ({"resampling": "rows"}, "`resampling` to be one of"),
+    ],
+)
+def test_options_of_sampling_are_checked(options, message):
+    with pytest.raises(ValueError, match=message):
+        gmm.Sampling(**options)
+
+
+def test_options_are_checked_against_the_samples(pair):
+    for options, message in (
+        ({"num_folds": 101}, "`num_folds` to be at most the 100 samples"),
+        ({"min_components": 101, "max_components": 101}, "`min_components` to be at"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            estimate(*pair, options={"fitting": gmm.Fitting(**options)})
+    with pytest.raises(ValueError, match="`block_size` to be at least 1"):
+        estimate(*pair, options={"block_size": 0})
+    with pytest.raises(ValueError, match="`weights` to have shape"):
+        estimate(*pair, weights=np.ones(3))
 
 
 def test_shapes_and_kinds_are_checked(pair):
@@ -351,6 +434,6 @@ def test_shapes_and_kinds_are_checked(pair):
         with pytest.raises(ValueError, match="`dims`"):
             gmm.marginal(mixture, dims=dims)
     with pytest.raises(ValueError, match="`dim_x`"):
-        gmm.mixture_mutual_information(
-            jax.random.key(0), mixture, dim_x=2, num_samples=9
-        )
+        gmm.mixture_mutual_information(jax.random.key(0), mixture, dim_x=2)
+    with pytest.raises(ValueError, match="`num_nodes` to be a power of two"):
+        gmm.mixture_entropy(jax.random.key(0), mixture, num_nodes=9)

@@ -23,15 +23,15 @@ def result():
     """A matrix of two latents and three factors, one cell without a density."""
     nats = np.log(2) * np.array([[1.0, 0.004, np.nan], [-0.0001, 2.0, 0.25]])
     unused = jnp.zeros((2, 3))
-    return gmm.MutualInformation(
-        mean=jnp.asarray(nats),
-        std=jnp.full((2, 3), 0.01 * np.log(2)),
+    return gmm.Estimate(
+        value=jnp.asarray(nats),
+        standard_error=jnp.full((2, 3), 0.01 * np.log(2)),
         converged=jnp.asarray([[True, True, False], [True, True, False]]),
         mixture=gmm.GaussianMixture(unused, unused, unused),
         **{
             name: unused
-            for name in gmm.MutualInformation._fields
-            if name not in ("mean", "std", "converged", "mixture")
+            for name in gmm.Estimate._fields
+            if name not in ("value", "standard_error", "converged", "mixture")
         },
     )
 
@@ -63,7 +63,7 @@ def test_rows_columns_and_colours_are_named(result, close_figures):
 
 def test_nothing_shared_has_the_lightest_colour(result):
     ax = plotting.information_matrix(
-        result._replace(mean=jnp.full((2, 3), -0.001)), **NAMES
+        result._replace(value=jnp.full((2, 3), -0.001)), **NAMES
     )
     assert ax.images[0].get_clim() == (0, 1)
 

@@ -2,6 +2,9 @@
 
 Host side, in double precision, with NumPy's legacy random streams. Written from a
 description of what the package computes; none of its code is here.
+
+Mixtures are padded with absent components and samples with rows of weight zero, so that
+few programs serve all files.
 """
 
 import jax
@@ -12,25 +15,40 @@ from jaxinfo import gmm
 
 # In a weight, so that an empty component does not divide by zero.
 _TINY = 10 * 2.22e-16
+# What mixtures and samples are padded to.
+_COMPONENTS = 7
+_ROWS = 500
 
 
-def mixture(weights, means, covariances):
-    """A mixture from NumPy arrays."""
+def mixture(weights, means, covariances, *, num_components=_COMPONENTS):
+    """A mixture from NumPy arrays, padded with absent components."""
+    missing = num_components - len(weights)
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(np.append(weights, np.zeros(missing)))
+    trils = np.linalg.cholesky(covariances)
     return gmm.GaussianMixture(
-        jnp.log(jnp.asarray(weights)),
-        jnp.asarray(means),
-        jnp.asarray(np.linalg.cholesky(covariances)),
+        jnp.asarray(log_weights),
+        jnp.asarray(np.concatenate([means, np.repeat(means[:1], missing, 0)])),
+        jnp.asarray(np.concatenate([trils, np.repeat(trils[:1], missing, 0)])),
     )
 
 
 def parameters(mixture):
-    """Weights, means and covariances of a mixture."""
-    trils = np.asarray(mixture.scale_trils)
+    """Weights, means and covariances of the components that are present."""
+    is_present = ~np.isneginf(np.asarray(mixture.log_weights))
+    trils = np.asarray(mixture.scale_trils)[is_present]
     return (
-        np.exp(np.asarray(mixture.log_weights)),
-        np.asarray(mixture.means),
+        np.exp(np.asarray(mixture.log_weights)[is_present]),
+        np.asarray(mixture.means)[is_present],
         trils @ np.swapaxes(trils, 1, 2),
     )
+
+
+def log_prob(mixture, x):
+    """Log-density, ``(n,)``, by one program for all numbers of points near ``n``."""
+    missing = -len(x) % _ROWS
+    padded = np.concatenate([x, np.repeat(x[:1], missing, 0)])
+    return np.asarray(gmm.log_prob(mixture, jnp.asarray(padded)))[: len(x)]
 
 
 def folds(n, num_folds=2):
@@ -135,7 +153,10 @@ def _fit(start, x, weights, tol):
 def fit(start, x, weights=None, tol=1e-5):
     """EM from given parameters with 0/1 or integer weights."""
     weights = np.ones(len(x)) if weights is None else weights
-    return _fit(mixture(*start), jnp.asarray(x), jnp.asarray(weights, float), tol)
+    missing = -len(x) % _ROWS
+    x = np.concatenate([x, np.repeat(x[:1], missing, 0)])
+    weights = np.append(weights, np.zeros(missing))
+    return _fit(mixture(*start), jnp.asarray(x), jnp.asarray(weights), tol)
 
 
 def totals(x, result, k):
@@ -156,8 +177,7 @@ def try_components(x, k, *, method="random_sklearn", num_inits=3, num_folds=2):
     for seed in range(num_inits):
         for f in range(num_folds):
             result = fit(starts[seed], x, fold != f)
-            held_out = gmm.log_prob(result.mixture, jnp.asarray(x[fold == f]))
-            validation[seed, f] = np.mean(held_out)
+            validation[seed, f] = np.mean(log_prob(result.mixture, x)[fold == f])
             num_steps[seed, f] = result.num_steps
             fitted[seed, f] = parameters(result.mixture)
     seed = int(validation.mean(1).argmax())
@@ -211,8 +231,7 @@ def monte_carlo(fitted, seed, num_samples=100_000):
 
     def log_prob(dims):
         part = covariances[:, dims][:, :, dims]
-        chosen = mixture(weights, means[:, dims], part)
-        return np.asarray(gmm.log_prob(chosen, jnp.asarray(x[:, dims])))
+        return log_prob(mixture(weights, means[:, dims], part), x[:, dims])
 
     ratio = log_prob(list(range(d))) - log_prob([0, *given]) - log_prob([1, *given])
     if given:
@@ -234,8 +253,8 @@ def quadrature(fitted, order=96):
         points = means[:, None, dims] + nodes @ np.swapaxes(
             np.linalg.cholesky(part), 1, 2
         )
-        flat = jnp.asarray(points.reshape(-1, len(dims)))
-        values = np.asarray(gmm.log_prob(chosen, flat)).reshape(len(weights), -1)
+        # One component's nodes at a time: as many for every mixture.
+        values = np.stack([log_prob(chosen, of_one) for of_one in points])
         return -weights @ values @ node_weights
 
     line = (nodes[:, None], node_weights)
@@ -254,9 +273,9 @@ def class_information(fits, priors, order=96):
         priors, fits, mixtures, strict=True
     ):
         points = means + np.sqrt(covariances[:, :, 0]) * nodes
-        flat = jnp.asarray(points.reshape(-1, 1))
-        of_all = np.stack([np.asarray(gmm.log_prob(one, flat)) for one in mixtures])
+        flat = points.reshape(-1, 1)
+        of_all = np.stack([log_prob(one, flat) for one in mixtures])
         mean = np.logaddexp.reduce(of_all + np.log(priors)[:, None], axis=0)
-        ratio = np.asarray(gmm.log_prob(own, flat)) - mean
+        ratio = log_prob(own, flat) - mean
         total += prior * weights @ ratio.reshape(points.shape) @ node_weights
     return total

@@ -1,5 +1,6 @@
-"""Standardised coordinates in which fits are made."""
+"""Whitening: standardised coordinates in which fits are made, and data without any."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -31,7 +32,7 @@ class Frame(NamedTuple):
     whitener: jax.Array
 
 
-def standardise(x: jax.Array, weights: jax.Array) -> tuple[Frame, jax.Array]:
+def whiten(x: jax.Array, weights: jax.Array) -> tuple[Frame, jax.Array]:
     """Frame of weighted data, and the data in it.
 
     Everything is NaN where the covariance is singular to rounding. Rows of weight zero
@@ -111,3 +112,26 @@ def carry_out(frame: Frame, mixture: GaussianMixture) -> GaussianMixture:
         means=frame.centre[None] + frame.scale[None] * columns.means,
         scale_trils=frame.scale[None, :, None] * columns.scale_trils,
     )
+
+
+def is_constant(
+    blocks: Sequence[jax.Array], joint: jax.Array, weights: jax.Array
+) -> jax.Array:
+    """Whether all columns of one block are constant, in data that are valid."""
+    is_used = weights > 0
+    first = jnp.argmax(is_used)
+    constant = [
+        jnp.all((block == block[first][None]) | ~is_used[:, None]) for block in blocks
+    ]
+    is_valid = jnp.all(jnp.isfinite(joint) | ~is_used[:, None])
+    is_valid = is_valid & jnp.all(jnp.isfinite(weights)) & jnp.any(is_used)
+    return jnp.any(jnp.stack(constant)) & is_valid
+
+
+def stand_in(x: jax.Array) -> jax.Array:
+    """Data of the same shape that have a density, for a fit that is not used."""
+    n, dim = x.shape
+    # Waves of frequencies that are spread by the golden ratio, so that no two are near.
+    shares = jnp.arange(1, dim + 1, dtype=x.dtype) * ((5**0.5 - 1) / 2)
+    frequencies = jnp.pi * (shares - jnp.floor(shares))
+    return jnp.cos(jnp.arange(n, dtype=x.dtype)[:, None] * frequencies[None])

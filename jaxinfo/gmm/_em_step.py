@@ -1,16 +1,16 @@
 """The map whose fixed points are fits: weighted EM on the moments of components.
 
-Everything here lives in a frame of standardised data (`_frame`). A mixture is carried
-as its moments, one array ``(k, q)``: for each component its mass, its mean and the
-lower triangle of its covariance, q = 1 + d + d (d + 1) / 2. A component of mass zero is
-absent.
+Everything here lives in a frame of standardised data (`_whitening`). A mixture is
+carried as its moments, one array ``(k, q)``: for each component its mass, its mean and
+the lower triangle of its covariance, q = 1 + d + d (d + 1) / 2. A component of mass
+zero is absent.
 
 The same as raw moments, masses times the means of the features
 
     phi(z) = (1, z_i, z_i z_j for i >= j),
 
 are where a step is linear in the weights of points; they are extrapolated and solved
-for (`_replicates`, `_implicit`), but lose the digits of narrow components.
+for (`_bootstrap`, `_implicit`), but lose the digits of narrow components.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from jaxinfo._numerics import blocks, linalg
 from jaxinfo.gmm._types import GaussianMixture
@@ -113,7 +114,7 @@ def to_raw(moments: jax.Array) -> jax.Array:
     return mass * jnp.concatenate([jnp.ones_like(mass), means, second], axis=1)
 
 
-def mixture(moments: jax.Array, regularization: jax.Array) -> GaussianMixture:
+def mixture(moments: jax.Array, regularization: ArrayLike) -> GaussianMixture:
     """Parameters of the M-step, with the regularised covariances."""
     mass, means, covariances = unpack(moments)
     is_absent = mass == 0
@@ -129,7 +130,7 @@ def mixture(moments: jax.Array, regularization: jax.Array) -> GaussianMixture:
     )
 
 
-def from_mixture(mixture: GaussianMixture, regularization: jax.Array) -> jax.Array:
+def from_mixture(mixture: GaussianMixture, regularization: ArrayLike) -> jax.Array:
     """Moments whose M-step gives a mixture."""
     is_absent = jnp.isneginf(mixture.log_weights)
     identity = jnp.eye(mixture.means.shape[1], dtype=mixture.means.dtype)[None]
@@ -139,10 +140,10 @@ def from_mixture(mixture: GaussianMixture, regularization: jax.Array) -> jax.Arr
     return pack(jnp.exp(mixture.log_weights), means, covariances)
 
 
-def ridge(means: jax.Array, regularization: jax.Array) -> jax.Array:
+def ridge(means: jax.Array, regularization: ArrayLike) -> jax.Array:
     """What is added to variances ``(k, d)``: the regularisation, and their rounding."""
     # Second moments minus squared means lose this much.
-    return regularization + 4 * float(np.finfo(means.dtype).eps) * means**2
+    return jnp.asarray(regularization) + 4 * float(np.finfo(means.dtype).eps) * means**2
 
 
 class Density(NamedTuple):
@@ -244,7 +245,7 @@ def step(
     moments: jax.Array,
     rows: Rows,
     weights: jax.Array,
-    regularization: jax.Array,
+    regularization: ArrayLike,
 ) -> jax.Array:
     """One step of EM: the map F."""
     current = density(mixture(moments, regularization))

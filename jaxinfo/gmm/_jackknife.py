@@ -1,0 +1,36 @@
+"""The infinitesimal jackknife: an error from one fit, by its slopes in the weights."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxinfo._numerics import guarded
+from jaxinfo.gmm import _em_step, _implicit, _search
+from jaxinfo.gmm._search import Problem
+
+
+def standard_error(
+    fits: jax.Array,
+    shares: jax.Array,
+    slopes: tuple[jax.Array, jax.Array],
+    problem: Problem,
+) -> jax.Array:
+    """Error of a value, from its slopes in the fits and in the shares of groups.
+
+    The root of the sum of squares of the influences of all rows.
+    """
+    weights = problem.weights
+    rows = _em_step.as_rows(problem.points, num_components=fits.shape[1])
+    through_fits = jax.vmap(
+        lambda fit, weights, slope: _implicit.influence(
+            fit, rows, weights, problem.fitting.regularization, slope
+        )
+    )(fits, _search.group_weights(problem.groups, weights), slopes[0])
+    through_shares = (problem.groups - shares[:, None]) / jnp.sum(weights)
+    slope = jnp.sum(
+        problem.groups * through_fits + slopes[1][:, None] * through_shares, axis=0
+    )
+    influence = weights * slope
+    is_used = weights > 0
+    mean = jnp.sum(influence) / jnp.sum(is_used).astype(weights.dtype)
+    total = jnp.sum(jnp.where(is_used, influence - mean, 0) ** 2)
+    return jnp.where(jnp.any(is_used), guarded.sqrt(total), jnp.nan)
