@@ -55,7 +55,7 @@ class _Reservoir(nnx.Pytree):
             ranks = jnp.where(is_counted, ranks, 0)
         given = jnp.zeros((number,), int)
         if labels is not None:
-            given = checks.as_classes("labels", labels, "(b,)", b=number)
+            given = checks.as_labels("labels", labels, "(b,)", b=number)
         kept, place = jax.lax.top_k(
             jnp.concatenate([self.ranks[...], ranks]), self.size
         )

@@ -7,7 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 from jax.typing import ArrayLike
+
+from jaxinfo._numerics import compiled, front_door
 
 
 def as_float(name: str, x: ArrayLike, shape: str, **sizes: int) -> jax.Array:
@@ -29,9 +32,23 @@ def as_float(name: str, x: ArrayLike, shape: str, **sizes: int) -> jax.Array:
     """
     array = _as_array(name, x)
     if jnp.issubdtype(array.dtype, jnp.complexfloating):
-        raise TypeError(f"Expected `{name}` to be real, got dtype {array.dtype}.")
+        raise TypeError(
+            f"Expected `{name}` to be real, got dtype {array.dtype}; pass its real and "
+            f"imaginary parts, {name}.real and {name}.imag."
+        )
     _check_shape(name, array.shape, shape, sizes)
     return array if _is_floating(array) else array.astype(float)
+
+
+def as_host_float(
+    name: str, x: ArrayLike, shape: str, **sizes: int
+) -> npt.NDArray[np.float64]:
+    """Convert an argument of a host-side function to float64, whatever jax can hold."""
+    if isinstance(x, np.ndarray) and x.dtype.kind in "biu":
+        x = x.astype(np.float64)
+    looked = front_door.look_at(name, x, is_data=False)
+    _check_shape(name, np.shape(looked), shape, sizes)
+    return np.asarray(looked, np.float64)
 
 
 def as_floats(shape: str, /, **arrays: ArrayLike) -> tuple[jax.Array, ...]:
@@ -62,27 +79,39 @@ def as_scalar(name: str, x: ArrayLike, dtype: jnp.dtype) -> jax.Array:
     return as_float(name, x, "()").astype(dtype)
 
 
+def data_eps(x: jax.Array) -> float:
+    """Rounding of the dtype in which the data came that ``x`` is computed from.
+
+    That of ``x`` itself, or of the half precision that was widened on entry.
+    """
+    dtype = compiled.data_dtype(x)
+    return float(jnp.finfo(dtype).eps)  # type: ignore[no-untyped-call]
+
+
 def as_labels(name: str, labels: ArrayLike, shape: str, **sizes: int) -> jax.Array:
-    """Check that labels are integers of the expected shape; widen narrow ones."""
+    """Check that labels are integers, or booleans, which are 0 and 1; widen them.
+
+    Unsigned ones beyond the default range wrap to negative ones, so they stay apart
+    from each other and out of any range of classes.
+    """
     array = _as_array(name, labels)
-    if not jnp.issubdtype(array.dtype, jnp.integer):
-        raise TypeError(f"Expected `{name}` to hold integers, got dtype {array.dtype}.")
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.integer, jnp.bool_)):
+        raise TypeError(
+            f"Expected `{name}` to hold integers, got dtype {array.dtype}; pass "
+            f"{front_door.instead_of_labels(name)}."
+        )
     _check_shape(name, array.shape, shape, sizes)
     return array.astype(int)
-
-
-def as_classes(name: str, labels: ArrayLike, shape: str, **sizes: int) -> jax.Array:
-    """Check class labels: integers, or booleans, which count as 0 and 1."""
-    is_boolean = getattr(labels, "dtype", None) == jnp.dtype(bool)
-    given = jnp.asarray(labels).astype(int) if is_boolean else labels
-    return as_labels(name, given, shape, **sizes)
 
 
 def as_mask(name: str, mask: ArrayLike, shape: str, **sizes: int) -> jax.Array:
     """Check that a mask holds booleans."""
     array = _as_array(name, mask)
     if array.dtype != jnp.dtype(bool):
-        raise TypeError(f"Expected `{name}` to hold booleans, got dtype {array.dtype}.")
+        raise TypeError(
+            f"Expected `{name}` to hold booleans, got dtype {array.dtype}; pass "
+            f"{name} != 0."
+        )
     _check_shape(name, array.shape, shape, sizes)
     return array
 
@@ -127,19 +156,10 @@ def _is_floating(array: jax.Array) -> bool:
 
 
 def _as_array(name: str, x: Any) -> jax.Array:
-    # isinstance(x, ArrayLike) is false for tracers on Python 3.11, so each kind that
-    # is accepted is listed.
-    if not isinstance(
-        x, jax.Array | np.ndarray | np.generic | bool | int | float | complex
-    ):
-        raise TypeError(f"Expected `{name}` to be an array, got {_describe(x)}.")
-    dtype = getattr(x, "dtype", None)
-    numeric = dtype is None or any(
-        jnp.issubdtype(dtype, kind) for kind in (jnp.number, jnp.bool_)
-    )
-    if not numeric:
-        raise TypeError(f"Expected `{name}` to hold numbers, got dtype {dtype}.")
-    return jnp.asarray(x)
+    array = jnp.asarray(front_door.look_at(name, x))
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.number, jnp.bool_)):
+        raise TypeError(f"Expected `{name}` to hold numbers, got dtype {array.dtype}.")
+    return array
 
 
 def _check_shape(

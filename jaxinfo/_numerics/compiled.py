@@ -1,15 +1,24 @@
 """Compilation of the public functions."""
 
+import contextvars
+import dataclasses
 import functools
+import inspect
+import typing
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 import jax
 import jax.numpy as jnp
 
+from jaxinfo._numerics import front_door
+
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+
+# The half precision in which the data came to the function that is being traced.
+_half: contextvars.ContextVar[Any] = contextvars.ContextVar("half", default=None)
 
 
 class Compiled(Protocol[P, R_co]):
@@ -33,33 +42,133 @@ def jit(
 def jit(
     fn: Callable[..., Any] | None = None, /, *, static_argnames: tuple[str, ...] = ()
 ) -> Any:
-    """``jax.jit`` whose result keeps its signature for type checkers.
+    """``jax.jit`` that looks at what comes in before jax casts it.
 
-    Data in half precision (the positional arguments) is computed on in float32, as
-    sums and Cholesky factors need it, and the result has the dtype of the data.
+    Every argument that is not static goes through `front_door`, which knows from the
+    annotations which are arrays and which are containers of arrays. Data in half
+    precision (what is not keyword-only) is computed on in float32, as sums and Cholesky
+    factors need it, and the result has the dtype of the data. The signature is kept
+    for type checkers.
     """
     if fn is None:
         return functools.partial(jit, static_argnames=static_argnames)
-    return jax.jit(_widening_half_precision(fn), static_argnames=static_argnames)
+    signature = inspect.signature(fn)
+    widened = _widening_half_precision(fn, signature)
+    run = jax.jit(widened, static_argnames=static_argnames)
+    arguments = {
+        name: _Argument(parameter)
+        for name, parameter in signature.parameters.items()
+        if name not in static_argnames
+    }
+    # Static ones may stand among them.
+    positional = [
+        arguments.get(name)
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is not parameter.KEYWORD_ONLY
+    ]
+
+    def look_at(
+        args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        for argument, value in zip(positional, args, strict=False):
+            if argument is not None and type(value) not in argument.passing:
+                looked = [
+                    other if argument is None else argument.look_at(other)
+                    for argument, other in zip(positional, args, strict=False)
+                ]
+                args = (*looked, *args[len(looked) :])
+                break
+        for name, value in kwargs.items():
+            if name in arguments and type(value) not in arguments[name].passing:
+                kwargs[name] = arguments[name].look_at(value)
+        return args, kwargs
+
+    @functools.wraps(fn)
+    def through_front_door(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = look_at(args, kwargs)
+        if _half.get() is not None:
+            # Amid a trace in half precision, which jax does not know of when it looks
+            # for a trace that it has made before.
+            return widened(*args, **kwargs)
+        return run(*args, **kwargs)
+
+    @functools.wraps(run.lower)
+    def lower(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = look_at(args, kwargs)
+        return run.lower(*args, **kwargs)
+
+    through_front_door.lower = lower  # type: ignore[attr-defined]
+    return through_front_door
 
 
-def _widening_half_precision(fn: Callable[P, R]) -> Callable[P, R]:
+def data_dtype(x: jax.Array) -> jnp.dtype:
+    """Dtype in which the data came that ``x`` is computed from."""
+    half = _half.get()
+    return x.dtype if half is None else half
+
+
+class _Argument:
+    """What a parameter takes, by its annotation."""
+
+    def __init__(self, parameter: inspect.Parameter) -> None:
+        kinds = typing.get_args(parameter.annotation) or (parameter.annotation,)
+        self.name = parameter.name
+        self.is_data = parameter.kind is not parameter.KEYWORD_ONLY
+        self.is_array = jax.Array in kinds
+        self.containers = tuple(kind for kind in kinds if _is_container(kind))
+        if self.containers and type(None) in kinds:
+            self.containers += (type(None),)
+        # Types whose values need no look.
+        self.passing = frozenset() if self.containers else front_door.HARMLESS
+
+    def look_at(self, value: Any) -> Any:
+        if self.is_array:
+            return front_door.look_at(self.name, value, is_data=self.is_data)
+        if self.containers and not isinstance(value, self.containers):
+            front_door.refuse_instead_of(self.name, value, self.containers)
+        return front_door.look_at_tree(self.name, value)
+
+
+def _is_container(kind: Any) -> bool:
+    """Whether a type is a named tuple or an object of options."""
+    is_tuple = hasattr(kind, "_fields")
+    return isinstance(kind, type) and (is_tuple or dataclasses.is_dataclass(kind))
+
+
+def _widening_half_precision(
+    fn: Callable[P, R], signature: inspect.Signature
+) -> Callable[P, R]:
+    options = {
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+
     @functools.wraps(fn)
     def widened(*args: P.args, **kwargs: P.kwargs) -> R:
-        dtypes = {leaf.dtype for leaf in jax.tree.leaves(args) if _is_floating(leaf)}
-        if not dtypes or any(dtype.itemsize > 2 for dtype in dtypes):
-            return fn(*args, **kwargs)
-        with jax.numpy_dtype_promotion("standard"):
-            narrow = jnp.result_type(*dtypes)
+        data = [value for name, value in kwargs.items() if name not in options]
+        dtypes = {
+            leaf.dtype for leaf in jax.tree.leaves((args, data)) if _is_floating(leaf)
+        }
+        halves = {dtype for dtype in dtypes if dtype.itemsize <= 2}
         args, kwargs = jax.tree.map(
-            lambda leaf: leaf.astype(jnp.float32) if _is_floating(leaf) else leaf,
+            lambda leaf: leaf.astype(jnp.float32) if _is_half(leaf) else leaf,
             (args, kwargs),
         )
+        if not dtypes or halves != dtypes:
+            return fn(*args, **kwargs)
+        with jax.numpy_dtype_promotion("standard"):
+            narrow = jnp.result_type(*halves)
+        token = _half.set(narrow)
+        try:
+            result = fn(*args, **kwargs)
+        finally:
+            _half.reset(token)
         return cast(
             R,
             jax.tree.map(
                 lambda leaf: leaf.astype(narrow) if _is_floating(leaf) else leaf,
-                fn(*args, **kwargs),
+                result,
             ),
         )
 
@@ -68,3 +177,7 @@ def _widening_half_precision(fn: Callable[P, R]) -> Callable[P, R]:
 
 def _is_floating(leaf: Any) -> bool:
     return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
+
+
+def _is_half(leaf: Any) -> bool:
+    return _is_floating(leaf) and leaf.dtype.itemsize <= 2

@@ -275,7 +275,7 @@ def binned_mutual_information(
         0.6931
     """
     array = jax.lax.stop_gradient(checks.as_float("x", x, "(n, d)"))
-    labels = checks.as_classes("labels", labels, "(n,)", n=array.shape[0])
+    labels = checks.as_labels("labels", labels, "(n,)", n=array.shape[0])
     checks.at_least("num_classes", num_classes, 1)
     checks.at_least("num_bins", num_bins, 1)
     n = array.shape[0]
@@ -305,7 +305,7 @@ def read(
     """Check a key, points and their labels."""
     key = checks.as_key("key", key)
     array, is_counted = _kernels.chosen_points(x, where)
-    given = checks.as_classes("labels", labels, "(n,)", n=array.shape[0])
+    given = checks.as_labels("labels", labels, "(n,)", n=array.shape[0])
     checks.at_least("num_classes", num_classes, 1)
     return key, array, _subsets.classes(given, num_classes, is_counted)
 

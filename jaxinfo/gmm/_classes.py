@@ -95,7 +95,7 @@ def class_mutual_information(
     """
     key = checks.as_key("key", key)
     x = checks.as_float("x", x, "(n, d)")
-    labels = checks.as_classes("labels", labels, "(n,)", n=x.shape[0])
+    labels = checks.as_labels("labels", labels, "(n,)", n=x.shape[0])
     checks.at_least("num_classes", num_classes, 1)
     return _of_labels(
         key,
@@ -174,7 +174,7 @@ def class_mutual_information_matrix(
     """
     key = checks.as_key("key", key)
     x = checks.as_float("x", x, "(n, a)")
-    labels = checks.as_classes("labels", labels, "(n, m)", n=x.shape[0])
+    labels = checks.as_labels("labels", labels, "(n, m)", n=x.shape[0])
     a, m = x.shape[1], labels.shape[1]
     if not isinstance(num_classes, tuple):
         raise TypeError(

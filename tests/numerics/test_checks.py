@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxinfo._numerics import checks
+from jaxinfo._numerics import checks, compiled
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,13 @@ def test_wrong_shapes_are_named(shape, expected, sizes, message):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([1.0], "to be an array, got list"),
+        ([1.0], "to be an array, got list; pass np.asarray"),
         ("text", "to be an array, got str"),
         (None, "to be an array, got NoneType"),
-        (np.array(["a"]), "to hold numbers, got dtype <U1"),
-        (np.array([None]), "to hold numbers, got dtype object"),
-        (np.ones(1, complex), "to be real, got dtype complex64"),
+        (np.array(["a"]), "to hold numbers, got dtype <U1; pass np.unique"),
+        (np.array([None]), "to hold numbers, got dtype object; pass x.astype"),
+        (np.ones(1, complex), "to be real, got dtype complex128"),
+        (jnp.ones(1, complex), "to be real, got dtype complex64; pass its real"),
         (jax.random.key(0), "to hold numbers, got dtype key"),
     ],
 )
@@ -95,10 +96,44 @@ def test_checks_work_on_tracers():
         f(jnp.ones((2, 2)))
 
 
-def test_classes_may_be_booleans_where_labels_may_not():
+def test_labels_may_be_booleans():
     flags = np.array([True, False])
-    np.testing.assert_array_equal(checks.as_classes("labels", flags, "(n,)"), [1, 0])
-    with pytest.raises(TypeError, match="`labels` to hold integers, got dtype bool"):
-        checks.as_labels("labels", flags, "(n,)")
-    with pytest.raises(TypeError, match="`labels` to hold integers, got dtype float"):
-        checks.as_classes("labels", np.ones(2), "(n,)")
+    np.testing.assert_array_equal(checks.as_labels("labels", flags, "(n,)"), [1, 0])
+
+
+def test_labels_may_not_be_floats():
+    message = r"`labels` to hold integers, got dtype float64; pass np\.unique\(labels"
+    with jax.enable_x64(True), pytest.raises(TypeError, match=message):
+        checks.as_labels("labels", np.ones(2), "(n,)")
+
+
+def test_unsigned_labels_beyond_the_range_stay_apart_and_out_of_range():
+    labels = jnp.array([2**31, 2**32 - 1, 2**31 - 1], jnp.uint32)
+    wrapped = checks.as_labels("labels", labels, "(n,)")
+    np.testing.assert_array_equal(wrapped, [-(2**31), -1, 2**31 - 1])
+
+
+def test_masks_must_be_booleans():
+    with pytest.raises(TypeError, match=r"`mask` to hold booleans, .* pass mask != 0"):
+        checks.as_mask("mask", np.array([0, 1]), "(n,)")
+
+
+def test_hosts_see_all_digits():
+    x = 1e15 + np.arange(2.0)
+    np.testing.assert_array_equal(checks.as_host_float("x", x, "(n,)"), x)
+    x = 2**50 + np.arange(2)
+    np.testing.assert_array_equal(checks.as_host_float("x", x, "(n,)"), x)
+    with pytest.raises(TypeError, match=r"Expected `x` .* pass np\.asarray\(x\)"):
+        checks.as_host_float("x", [1.0], "(n,)")
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float16", "float32"])
+def test_rounding_is_that_of_the_data_as_given(kind):
+    inner = compiled.jit(lambda x: x + checks.data_eps(x))
+    outer = compiled.jit(lambda x: inner(x) + inner(x))
+    zero = jnp.zeros((), kind)
+    eps = jnp.finfo(kind).eps
+    # In either order: what was traced for one precision is not taken for another.
+    assert outer(zero) == 2 * eps
+    assert outer(jnp.zeros(())) == 2 * jnp.finfo(jnp.float32).eps
+    assert inner(zero) == eps
