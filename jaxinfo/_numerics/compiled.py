@@ -4,6 +4,7 @@ import contextvars
 import dataclasses
 import functools
 import inspect
+import types
 import typing
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
@@ -111,7 +112,9 @@ class _Argument:
     """What a parameter takes, by its annotation."""
 
     def __init__(self, parameter: inspect.Parameter) -> None:
-        kinds = typing.get_args(parameter.annotation) or (parameter.annotation,)
+        kinds: tuple[Any, ...] = (parameter.annotation,)
+        if typing.get_origin(parameter.annotation) in (typing.Union, types.UnionType):
+            kinds = typing.get_args(parameter.annotation)
         self.name = parameter.name
         self.is_data = parameter.kind is not parameter.KEYWORD_ONLY
         self.is_array = jax.Array in kinds

@@ -219,17 +219,23 @@ def _check_columns(name: str, x: npt.NDArray[Any]) -> None:
         # Close values that the cast leaves as they are, are no fault.
         is_lost &= np.any(x.astype(computed) != x, axis=-2)
     for first in np.argwhere(is_lost):
-        lost = (*first[:-1], first[-1])
-        remedy = (
-            f"subtract its mean first, {name} - {name}.mean(axis=-2, keepdims=True)"
-        )
-        if computed != np.float64:
-            remedy += ', or enable x64, jax.config.update("jax_enable_x64", True)'
+        index = (*first[:-1], first[-1])
+        remedy = _remedy(name, low[index], high[index], computed)
         raise ValueError(
             f"Expected column {columns[first[-1]]} of `{name}` to vary in {computed}, "
-            f"as it does in {x.dtype}, got "
-            f"{low[lost]!s} to {high[lost]!s}, all but one number there: {remedy}."
+            f"as it does in {x.dtype}, got values from {low[index]!s} to "
+            f"{high[index]!s}, which {computed} hardly tells apart: {remedy}."
         )
+
+
+def _remedy(name: str, low: Any, high: Any, computed: np.dtype[Any]) -> str:
+    remedy = f"subtract its mean first, {name} - {name}.mean(axis=-2, keepdims=True)"
+    if float(high) - float(low) > _CLOSE * _step(low, high, computed):
+        # Far apart, but all beyond the largest number or below the smallest.
+        remedy = f"divide it first, {name} / np.abs({name}).max(axis=-2, keepdims=True)"
+    if computed != np.float64:
+        remedy += ', or enable x64, jax.config.update("jax_enable_x64", True)'
+    return remedy
 
 
 def _limits(x: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
