@@ -37,7 +37,7 @@ class Pairs(NamedTuple):
 
 
 def posteriors(*shape: int, seed: int = 0) -> tuple[Array, Array]:
-    """Means and log variances that carry about one nat a latent."""
+    """Means and log variances that carry about one nat per latent."""
     rng = np.random.default_rng(seed)
     spread = rng.uniform(0.5, 4.0, (*shape[:-1], 1))
     return spread * rng.normal(size=shape), 0.3 * rng.normal(size=shape)
@@ -123,7 +123,7 @@ def all_pairs(quick: bool) -> list[harness.Row]:
         harness.compiled(
             "gaussian_pairwise",
             fingerprint.gaussian_pairwise,
-            *single(means, log_variances),
+            *single(means.T, log_variances.T),
             dtype="float32",
         ),
         harness.Side(
@@ -201,7 +201,7 @@ Terms = Callable[[Array, References], tuple[float, Array]]
 
 
 def terms_of_distances(distances: Array, references: References) -> tuple[float, Array]:
-    """The loss of fusion, one exponential a reference, as the paper writes it."""
+    """The loss of fusion, one exponential per reference, as the paper writes it."""
     n = len(distances)
     twice = np.exp(-2 * distances)
     twice_means = twice.mean(axis=1)
@@ -344,7 +344,7 @@ def fusion_step(quick: bool) -> list[harness.Row]:
 
 def forward_memory(m: int, n: int) -> int:
     """Memory that all pairs of channels take."""
-    arguments = single(*posteriors(m, n))
+    arguments = single(*(x.T for x in posteriors(m, n)))
     executable = fingerprint.gaussian_pairwise.lower(*arguments).compile()
     return harness.added_bytes(lambda: jax.block_until_ready(executable(*arguments)))
 
@@ -355,7 +355,7 @@ def gradient_memory(m: int, n: int) -> int:
     def total(means: jax.Array, log_variances: jax.Array) -> jax.Array:
         return jnp.sum(fingerprint.gaussian_pairwise(means, log_variances).vi)
 
-    arguments = single(*posteriors(m, n))
+    arguments = single(*(x.T for x in posteriors(m, n)))
     gradient = jax.jit(jax.grad(total, argnums=(0, 1)))
     executable = gradient.lower(*arguments).compile()
     return harness.added_bytes(lambda: jax.block_until_ready(executable(*arguments)))
@@ -421,9 +421,9 @@ def exact_pairs(quick: bool) -> list[harness.Row]:
     channels = posteriors(m, n)
     sides = [
         harness.compiled(
-            "channel_pairwise",
-            functools.partial(fingerprint.channel_pairwise, num_bins=num_bins),
-            *single(*channels),
+            "quantized_pairwise",
+            functools.partial(fingerprint.quantized_pairwise, num_bins=num_bins),
+            *single(*(x.T for x in channels)),
             dtype="float32",
         ),
         harness.Side(
@@ -548,7 +548,7 @@ def chance(quick: bool) -> list[harness.Row]:
         harness.compiled(
             "gaussian_pairwise_chance",
             fingerprint.gaussian_pairwise_chance,
-            *single(*channels),
+            *single(*(x.T for x in channels)),
             dtype="float32",
         ),
         harness.compiled(

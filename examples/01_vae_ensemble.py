@@ -202,7 +202,7 @@ class Fragments(NamedTuple):
     keep: np.ndarray  # which of the flattened channels are compared
     comparison: fingerprint.PairwiseComparison  # of the kept ones
     expected_nmi: float  # what two unrelated channels would seem to share, median
-    structure: fingerprint.Structure
+    clusters: fingerprint.ChannelClusters
     digit_information: np.ndarray  # of the kept channels about the digit, nats
     digit_nmi: np.ndarray
 
@@ -211,12 +211,12 @@ def find_fragments(means, log_variances, digits, min_samples: int) -> Fragments:
     """Compare all channels of all models, and cluster those that carry information."""
     models, n, latents = means.shape
     means, log_variances = (
-        x.transpose(0, 2, 1).reshape(models * latents, n)
+        x.transpose(1, 0, 2).reshape(n, models * latents)
         for x in (means, log_variances)
     )
     information = fingerprint.gaussian_pairwise(means, log_variances).information
     keep = np.flatnonzero(np.asarray(information) > THRESHOLD)
-    means, log_variances = means[keep], log_variances[keep]
+    means, log_variances = means[:, keep], log_variances[:, keep]
     comparison = fingerprint.gaussian_pairwise(means, log_variances)
     chance = fingerprint.gaussian_pairwise_chance(means, log_variances)
     own = jnp.diagonal(comparison.mutual_information)
@@ -224,14 +224,14 @@ def find_fragments(means, log_variances, digits, min_samples: int) -> Fragments:
     # By NMI, as by VI all weak channels are close to each other.
     distances = fingerprint.channel_distances(comparison, measure="nmi")
     digit = fingerprint.gaussian_label_pairwise(
-        means, log_variances, jnp.asarray(digits)[None]
+        means, log_variances, jnp.asarray(digits)[:, None]
     )
     return Fragments(
         information=np.asarray(information).reshape(models, latents),
         keep=keep,
         comparison=jax.tree.map(np.asarray, comparison),
         expected_nmi=float(jnp.median(expected)),
-        structure=fingerprint.structure(distances, min_samples=min_samples),
+        clusters=fingerprint.cluster_channels(distances, min_samples=min_samples),
         digit_information=np.asarray(digit.mutual_information[:, 0]),
         digit_nmi=np.asarray(digit.nmi[:, 0]),
     )
@@ -269,15 +269,15 @@ class Consistency(NamedTuple):
 def summarise(result: fingerprint.MonteCarloComparison) -> Consistency:
     """Weigh pairs by their precision; NaN while runs carry too little to compare."""
     value, error = result
-    vi, _ = fingerprint.ensemble_mean(value.vi, error.vi)
-    nmi, nmi_error = fingerprint.ensemble_mean(value.nmi, error.nmi)
+    vi = fingerprint.inverse_variance_mean(value.vi, error.vi)
+    nmi = fingerprint.inverse_variance_mean(value.nmi, error.nmi)
     cell = Consistency(
         # Each run stands in equally many pairs, as first or as second.
         information=float(jnp.mean(value.information_u + value.information_v) / 2),
-        nmi=float(nmi),
-        error=float(nmi_error),
+        nmi=float(nmi.value),
+        error=float(nmi.standard_error),
         spread=float(jnp.std(value.nmi)),
-        vi=float(vi),
+        vi=float(vi.value),
     )
     if cell.information < 20 * THRESHOLD:
         return cell._replace(nmi=np.nan, error=np.nan, spread=np.nan)
@@ -427,7 +427,7 @@ def report_channels(settings: Settings, found: Fragments) -> None:
 
 def report_fragments(settings: Settings, found: Fragments, digits: np.ndarray) -> None:
     """Part 2: what channels of different models have in common, and with the digit."""
-    labels, keep = found.structure.labels, found.keep
+    labels, keep = found.clusters.labels, found.keep
     print(
         f"\n2. Fragments: {labels.max() + 1} clusters of channels among the "
         f"{len(keep)} that carry information,\n   {np.sum(labels < 0)} in none (OPTICS "
@@ -437,7 +437,7 @@ def report_fragments(settings: Settings, found: Fragments, digits: np.ndarray) -
     print("   fragment  channels  models  bits   NMI  bits on digit  betas")
     information = in_bits(found.information.ravel()[keep])
     digit_information = in_bits(found.digit_information)
-    for label, representative in enumerate(found.structure.representatives):
+    for label, representative in enumerate(found.clusters.representatives):
         members = np.flatnonzero(labels == label)
         models = np.unique(keep[members] // LATENTS)
         betas = sorted({settings.betas[model // settings.runs] for model in models})
@@ -541,7 +541,7 @@ def save(output, settings, found, table, fused, means, log_variances, digits) ->
         "similarity",
         plotting.similarity_matrix(
             found.comparison,
-            found.structure,
+            found.clusters,
             measure="nmi",
             label_nmi=found.digit_nmi,
         ),
@@ -590,11 +590,11 @@ def save(output, settings, found, table, fused, means, log_variances, digits) ->
         **{f"fusion_{name}": value for name, value in fused._asdict().items()},
         channel_nmi=found.comparison.nmi,
         channel_vi=found.comparison.vi,
-        **{f"structure_{name}": x for name, x in found.structure._asdict().items()},
+        **{f"clusters_{name}": x for name, x in found.clusters._asdict().items()},
         **{
             f"channel_{name}": value
             for name, value in found._asdict().items()
-            if name not in ("structure", "comparison")
+            if name not in ("clusters", "comparison")
         },
     )
     print(f"Wrote figures and ensemble.npz to {output}.")

@@ -3,7 +3,7 @@
 Reads an npz file with ``means`` and ``log_variances`` of Gaussian posteriors, both of
 shape ``(models, n, d)`` and floating point, of the same ``n`` points in the same order
 for every model; and, if there are any, integer ``labels`` of the points, of shape
-``(n,)`` or ``(l, n)``. Other arrays in the file are left alone. The report, in bits,
+``(n,)`` or ``(n, l)``. Other arrays in the file are left alone. The report, in bits,
 says
 
 - how much each channel, one latent of one model, tells about the points, and how many
@@ -82,7 +82,7 @@ class Posteriors(NamedTuple):
     Attributes:
         means: Means. Shape ``(models, n, d)``.
         log_variances: Logarithms of the variances. Shape ``(models, n, d)``.
-        labels: Integers from 0, one row a labelling; of shape ``(0, n)`` without
+        labels: Integers from 0, one column per labelling; of shape ``(n, 0)`` without
             labels.
     """
 
@@ -105,7 +105,7 @@ class Findings(NamedTuple):
         adjusted_nmi: Their NMI adjusted for chance. Shape ``(m, m)``.
         distances: Their variation of information, not negative. Shape ``(m, m)``.
         min_samples: Channels that make a dense region for OPTICS.
-        structure: Fragments of information.
+        clusters: Fragments of information.
         labels: Comparison of the kept channels with the labels.
         spaces: Comparison of the full spaces of the models.
         spaces_adjusted_nmi: Their NMI adjusted for chance. Shape ``(models, models)``.
@@ -119,7 +119,7 @@ class Findings(NamedTuple):
     adjusted_nmi: np.ndarray
     distances: np.ndarray
     min_samples: int
-    structure: fingerprint.Structure
+    clusters: fingerprint.ChannelClusters
     labels: fingerprint.CrossComparison
     spaces: fingerprint.PairwiseComparison
     spaces_adjusted_nmi: np.ndarray
@@ -161,10 +161,12 @@ def load(path: pathlib.Path, max_bytes: int) -> Posteriors:
         means, log_variances = (
             arrays[field].astype(np.float32) for field in ("means", "log_variances")
         )
-    labels = np.atleast_2d(arrays.get("labels", np.zeros((0, means.shape[1]), int)))
+    labels = arrays.get("labels", np.zeros((means.shape[1], 0), int))
+    labels = labels.reshape(len(labels), -1)
     # Which integers they are does not matter, but jax has no 64 bits for them.
-    rows = [np.unique(row, return_inverse=True)[1] for row in labels]
-    return Posteriors(means, log_variances, np.array(rows, int).reshape(labels.shape))
+    columns = [np.unique(column, return_inverse=True)[1] for column in labels.T]
+    labels = np.array(columns, int).reshape(labels.T.shape).T
+    return Posteriors(means, log_variances, labels)
 
 
 def read_header(archive: zipfile.ZipFile, field: str) -> Header:
@@ -216,7 +218,7 @@ def check_headers(headers: dict[str, Header], max_bytes: int) -> None:
             expected = "integers" if is_label else "floating-point numbers"
             raise BadFileError(f"Expected `{field}` to hold {expected}, got {dtype}.")
         if len(shape) not in ((1, 2) if is_label else (3,)):
-            expected = "(n,) or (l, n)" if is_label else "(models, n, d)"
+            expected = "(n,) or (n, l)" if is_label else "(models, n, d)"
             raise BadFileError(
                 f"Expected `{field}` to have shape {expected}, got {shape}."
             )
@@ -233,7 +235,7 @@ def check_headers(headers: dict[str, Header], max_bytes: int) -> None:
             f"Expected `means` to have at least 3 points, got {means[1]}, of shape "
             f"{means}."
         )
-    if "labels" in headers and headers["labels"].shape[-1] != means[1]:
+    if "labels" in headers and headers["labels"].shape[0] != means[1]:
         raise BadFileError(
             f"Expected `labels` of {means[1]} points, as `means` has, got shape "
             f"{headers['labels'].shape}."
@@ -295,7 +297,7 @@ def compare(
         for array in posteriors[:2]
     )
     channels = [
-        jnp.asarray(array.transpose(0, 2, 1).reshape(num_models * num_latents, -1))
+        jnp.asarray(array.transpose(1, 0, 2).reshape(-1, num_models * num_latents))
         for array in (means, log_variances)
     ]
     every = fingerprint.gaussian_pairwise(*channels)
@@ -308,10 +310,10 @@ def compare(
     comparison = fingerprint.PairwiseComparison(
         every.information[kept], *(field[np.ix_(kept, kept)] for field in every[1:])
     )
-    channels = [array[kept] for array in channels]
+    channels = [array[:, kept] for array in channels]
     distances = np.asarray(fingerprint.channel_distances(comparison))
     min_samples = min(min_samples or max(2, num_models // 2), kept.size)
-    structure = fingerprint.structure(distances, min_samples=min_samples)
+    clusters = fingerprint.cluster_channels(distances, min_samples=min_samples)
     information = np.asarray(every.information).reshape(num_models, num_latents)
     spaces, spaces_adjusted_nmi = compare_spaces(means, log_variances)
     return Findings(
@@ -323,8 +325,8 @@ def compare(
         adjusted_nmi=np.asarray(fingerprint.gaussian_pairwise_chance(*channels).nmi),
         distances=distances,
         min_samples=min_samples,
-        structure=structure,
-        labels=compare_labels(*channels, posteriors.labels[:, points]),
+        clusters=clusters,
+        labels=compare_labels(*channels, posteriors.labels[points]),
         spaces=spaces,
         spaces_adjusted_nmi=spaces_adjusted_nmi,
     )
@@ -334,11 +336,11 @@ def compare_labels(
     means: jax.Array, log_variances: jax.Array, labels: np.ndarray
 ) -> fingerprint.CrossComparison:
     """Compare channels with labels, of which there may be none."""
-    if len(labels):
+    if labels.shape[1]:
         return fingerprint.gaussian_label_pairwise(
             means, log_variances, jnp.asarray(labels)
         )
-    empty = jnp.zeros((len(means), 0))
+    empty = jnp.zeros((means.shape[1], 0))
     return fingerprint.CrossComparison(empty[:, 0:0], empty[0], empty, empty, empty)
 
 
@@ -402,7 +404,7 @@ def report_channels(found: Findings) -> None:
     print("                                 | model  latent   NMI  adjusted  VI (bits)")
     for channel in order:
         model, latent = found.kept[channel]
-        fragment = found.structure.labels[channel]
+        fragment = found.clusters.labels[channel]
         row = (
             f"  {model:5d}  {latent:6d}  {information[channel]:5.2f}  "
             f"{fragment if fragment >= 0 else '-':>8} |"
@@ -436,13 +438,13 @@ def similarity(found: Findings, one: int, other: int) -> str:
 
 def report_fragments(found: Findings, num_models: int) -> None:
     """Print the fragments, and what their representatives tell about the labels."""
-    structure = found.structure
+    clusters = found.clusters
     say(
         f"\nFragments, found by OPTICS on VI: what at least about {found.min_samples} "
         f"channels share (--min-samples; by default half of {num_models} models, at "
         "least 2). Members that share no more than chance make no fragment."
     )
-    if not len(structure.representatives):
+    if not len(clusters.representatives):
         print("  none")
     else:
         print(
@@ -450,8 +452,8 @@ def report_fragments(found: Findings, num_models: int) -> None:
             "                                 | model  latent  |  NMI  adjusted  "
             "VI (bits)"
         )
-    for fragment, chosen in enumerate(structure.representatives):
-        members = np.flatnonzero(structure.labels == fragment)
+    for fragment, chosen in enumerate(clusters.representatives):
+        members = np.flatnonzero(clusters.labels == fragment)
         others = np.setdiff1d(members, chosen)
         nmi, adjusted, vi = (
             np.mean(np.asarray(values)[chosen, others])
@@ -465,7 +467,7 @@ def report_fragments(found: Findings, num_models: int) -> None:
             f"{model:5d}  {latent:6d}  | {nmi:4.2f}  {adjusted:8.2f}  {vi / BIT:9.2f}"
             f"{'  by chance' if adjusted < CHANCE else ''}"
         )
-    print(f"  channels in no fragment: {np.sum(structure.labels < 0)}")
+    print(f"  channels in no fragment: {np.sum(clusters.labels < 0)}")
     for label, entropy in enumerate(np.asarray(found.labels.information_v) / BIT):
         nmi = np.asarray(found.labels.nmi)[:, label]
         shared = np.asarray(found.labels.mutual_information)[:, label] / BIT
@@ -476,7 +478,7 @@ def report_fragments(found: Findings, num_models: int) -> None:
             f"{found.kept[best, 1]}, shares {shared[best]:.2f} bits, NMI "
             f"{nmi[best]:.2f}"
         )
-        for fragment, chosen in enumerate(structure.representatives):
+        for fragment, chosen in enumerate(clusters.representatives):
             print(
                 f"  fragment {fragment}: its representative shares "
                 f"{shared[chosen]:.2f} bits, NMI {nmi[chosen]:.2f}"
@@ -521,8 +523,8 @@ def numbers(found: Findings) -> dict[str, np.ndarray]:
         "channel_model_and_latent": found.kept,
         **{f"channel_{k}": v for k, v in found.comparison._asdict().items()},
         "channel_adjusted_nmi": found.adjusted_nmi,
-        **{f"structure_{k}": v for k, v in found.structure._asdict().items()},
-        "structure_min_samples": np.array(found.min_samples),
+        **{f"clusters_{k}": v for k, v in found.clusters._asdict().items()},
+        "clusters_min_samples": np.array(found.min_samples),
         **{f"label_{k}": v for k, v in found.labels._asdict().items()},
         **{f"space_{k}": v for k, v in found.spaces._asdict().items()},
         "space_adjusted_nmi": found.spaces_adjusted_nmi,
@@ -547,7 +549,7 @@ def save(folder: pathlib.Path, found: Findings) -> None:
     figures = (
         plotting.similarity_matrix(
             found.comparison,
-            found.structure,
+            found.clusters,
             label_nmi=found.labels.nmi[:, 0] if num_labels else None,
         ),
         plotting.channel_information(

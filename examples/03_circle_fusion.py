@@ -144,7 +144,7 @@ def create_learners(rngs: nnx.Rngs) -> Learner:
 def train_chunk(
     learners: Learner, optimizer: nnx.Optimizer, keys: jax.Array, *, batch_size: int
 ) -> jax.Array:
-    """Train all learners together, one step a key; losses of shape ``(steps, k)``."""
+    """Train all learners together, one step per key; losses of shape ``(steps, k)``."""
 
     @nnx.vmap
     def loss_fn(learner: Learner, key: jax.Array) -> jax.Array:
@@ -375,8 +375,8 @@ def draw(
     cyclic = ListedColormap(0.85 * np.array(matplotlib.colormaps["twilight"].colors))
     plotting.channel_posteriors(
         degrees,
-        means[:num_shown, :, 0],
-        log_variances[:num_shown, :, 0],
+        means[:num_shown, :, 0].T,
+        log_variances[:num_shown, :, 0].T,
         names=[f"learner {k + 1}" for k in range(num_shown)],
         position_label="Angle (degrees)",
         ax=first,

@@ -154,10 +154,10 @@ def compare_by_sampling(
                 (getattr(result.value, name), getattr(result.standard_error, name))
             )
     means = [
-        fingerprint.ensemble_mean(*map(jnp.stack, zip(*one, strict=True)))
+        fingerprint.inverse_variance_mean(*map(jnp.stack, zip(*one, strict=True)))
         for one in estimates
     ]
-    value["information"] = np.array([one.mean for one in means])
+    value["information"] = np.array([one.value for one in means])
     error["information"] = np.array([one.standard_error for one in means])
     return value, error
 

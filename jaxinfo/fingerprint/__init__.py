@@ -21,50 +21,46 @@ from jaxinfo.fingerprint._gaussians import (
     gaussian_overlaps,
 )
 from jaxinfo.fingerprint._information import gaussian_information_bounds, information
+from jaxinfo.fingerprint._inverse_variance import inverse_variance_mean
 from jaxinfo.fingerprint._jackknife import jackknife
 from jaxinfo.fingerprint._monte_carlo import monte_carlo_compare
+from jaxinfo.fingerprint._optics import channel_distances, cluster_channels
+from jaxinfo.fingerprint._points import sample_fingerprint
 from jaxinfo.fingerprint._posteriors import gaussian_parameters
-from jaxinfo.fingerprint._quantised import channel_pairwise
-from jaxinfo.fingerprint._structure import (
-    channel_distances,
-    ensemble_mean,
-    sample_fingerprint,
-    structure,
-)
+from jaxinfo.fingerprint._quantized import quantized_pairwise
 from jaxinfo.fingerprint._types import (
     ChanceAdjusted,
+    ChannelClusters,
     Comparison,
     CrossComparison,
     DiagonalGaussian,
-    EnsembleMean,
     FullGaussian,
     InformationBounds,
+    InverseVarianceMean,
     Jackknife,
     MonteCarloComparison,
     PairwiseComparison,
-    Structure,
 )
 
 __all__ = [
     "ChanceAdjusted",
+    "ChannelClusters",
     "Comparison",
     "CrossComparison",
     "DiagonalGaussian",
-    "EnsembleMean",
     "FullGaussian",
     "InformationBounds",
+    "InverseVarianceMean",
     "Jackknife",
     "MonteCarloComparison",
     "PairwiseComparison",
-    "Structure",
     "adjust_for_chance",
     "bernoulli_overlaps",
     "categorical_overlaps",
     "channel_distances",
-    "channel_pairwise",
+    "cluster_channels",
     "compare",
     "cross_pairwise",
-    "ensemble_mean",
     "exponential_family_overlaps",
     "full_gaussian_overlaps",
     "gaussian_information_bounds",
@@ -75,11 +71,12 @@ __all__ = [
     "gaussian_pairwise_chance",
     "gaussian_parameters",
     "information",
+    "inverse_variance_mean",
     "jackknife",
     "label_overlaps",
     "monte_carlo_compare",
     "pairwise",
+    "quantized_pairwise",
     "sample_fingerprint",
-    "structure",
     "von_mises_overlaps",
 ]

@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import blocks, checks, clusterings, compiled, guarded
-from jaxinfo.fingerprint import _channels, _compare
+from jaxinfo._numerics import blocks, checks, compiled, guarded
+from jaxinfo.fingerprint import _channels, _clusterings, _hellinger
 from jaxinfo.fingerprint._types import ChanceAdjusted
 
 # Degree of the interpolation of log(1 + ab), which makes it exact to 1e-11.
 _DEGREE = 31
+# Units in the last place by which rounding may part the expectation of I(U;V) from the
+# largest possible value.
+_ROUNDING = 1000
 
 
 @compiled.jit
@@ -33,8 +36,16 @@ def adjust_for_chance(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> ChanceAdj
         \text{adjusted NMI} = \frac{I(U;V) - E}{\sqrt{I(U;U') I(V;V')} - E} .
 
     Evaluated without the cancellation of these terms. Within about 0.003 nats of the
-    mean of permutations for soft clusterings, 0.02 for hard ones. Differentiable in
-    both arguments. Costs :math:`O(n^2)`.
+    mean of permutations for soft clusterings, 0.02 for hard ones.
+
+    Adjusted NMI is 0 / 0 where every pairing of the points shares the most that is
+    possible: where both spaces are saturated, each point alone, or where one carries
+    nothing. What is then shared says no more than chance does, so the value is 0, also
+    for a space and itself (scikit-learn calls two such clusterings a perfect match).
+    It fades to 0 where the denominator comes within 2000 units in the last place of
+    :math:`\sqrt{I(U;U') I(V;V')}`, below which it would be rounding.
+
+    Differentiable in both arguments. Costs :math:`O(n^2)`.
 
     Args:
         overlaps_u: Overlaps in the first space, 1 on the diagonal. Shape ``(n, n)``.
@@ -43,13 +54,11 @@ def adjust_for_chance(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> ChanceAdj
 
     Returns:
         The expectation and I(U;V) less it, in nats; adjusted NMI, about 0 for unrelated
-        spaces, 1 for a space and itself, and 0 where a space carries nothing or the
-        expectation reaches the largest possible value.
+        spaces, 1 for a space and itself, and 0 where a space carries nothing or both
+        are saturated.
 
     Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If the arguments are not square, differ in shape, or have fewer than
-            3 points.
+        ValueError: If there are fewer than 3 points.
 
     References:
         The adjustment of Vinh et al., `Information theoretic measures for clusterings
@@ -71,16 +80,17 @@ def adjust_for_chance(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> ChanceAdj
     )
     n = overlaps_u.shape[0]
     _check_points("overlaps_u", n, overlaps_u.shape)
-    u, v = (clusterings.rows_of_overlaps(b) for b in (overlaps_u, overlaps_v))
+    u, v = (_clusterings.rows_of_overlaps(b) for b in (overlaps_u, overlaps_v))
     (odds_u, spread_u), (odds_v, spread_v) = (_moments(rows) for rows in (u, v))
     product = odds_u[:, None] * odds_v[None, :] / (n - 1)
     spread = spread_u[:, None] * spread_v[None, :] / (2 * (n - 2))
     z = n * u.mean[:, None] * v.mean[None, :] * (1 + product)
     expected = jnp.mean(jnp.log1p(product) - spread / z**2)
     mutual, own_u, own_v = (
-        jnp.mean(clusterings.shared(*pair)) for pair in ((u, v), (u, u), (v, v))
+        jnp.mean(_clusterings.shared(*pair)) for pair in ((u, v), (u, u), (v, v))
     )
-    return _adjusted(expected, mutual, own_u, own_v)
+    rounding = _clusterings.rounding_of_overlaps(mutual.dtype)
+    return _adjusted(expected, mutual, own_u, own_v, rounding)
 
 
 @compiled.jit(static_argnames=("block_size",))
@@ -98,19 +108,17 @@ def gaussian_pairwise_chance(
     :math:`O(m n + m^2)` more.
 
     Args:
-        means: Means of the posteriors of each channel. Shape ``(m, n)``.
-        log_variances: Logarithms of their variances. Shape ``(m, n)``.
-        block_size: Points of a block; ``None`` is about one mebibyte. Static.
+        means: Means of the posteriors, one column per channel, as encoders give them.
+            Shape ``(n, m)``.
+        log_variances: Logarithms of their variances. Shape ``(n, m)``.
+        block_size: Points held at once; ``None`` holds about one mebibyte. Static.
 
     Returns:
         The expectations and I(U;V) less them, in nats, and adjusted NMI; each of shape
         ``(m, m)``.
 
     Raises:
-        TypeError: If an argument is complex or not an array, or ``block_size`` not an
-            int.
-        ValueError: If the arguments are not two-dimensional or differ in shape, there
-            are fewer than 3 points, or ``block_size`` is below 1.
+        ValueError: If there are fewer than 3 points.
 
     References:
         As for ``adjust_for_chance``.
@@ -118,37 +126,33 @@ def gaussian_pairwise_chance(
     Example:
         >>> import jax
         >>> from jaxinfo import fingerprint
-        >>> means = 20 * jax.random.normal(jax.random.key(0), (2, 300))
+        >>> means = 20 * jax.random.normal(jax.random.key(0), (300, 2))
         >>> result = fingerprint.gaussian_pairwise_chance(means, 0 * means)
         >>> print(abs(result.nmi[0, 1]) < 0.1, result.nmi[0, 0])
         True 1.0
     """
     means, log_variances = checks.as_floats(
-        "(m, n)", means=means, log_variances=log_variances
+        "(n, m)", means=means, log_variances=log_variances
     )
-    n = means.shape[1]
+    n = means.shape[0]
     _check_points("means", n, means.shape)
-    parameters, size = _channels.prepare(means, log_variances, block_size)
+    checks.block_size(block_size)
+    parameters = _hellinger.standardised(means, log_variances)
+    columns = tuple(x.T for x in parameters)
 
     def block(
         points: tuple[jax.Array, ...], weights: jax.Array
-    ) -> tuple[_compare.Sums, tuple[jax.Array, jax.Array]]:
-        rows = _channels.channel_rows(points, parameters)
-        return _compare.sums_of_rows(rows, weights), _moments(rows)
+    ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        rows = _channels.channel_rows(points, columns)
+        return _clusterings.shared_by_all_pairs(rows, rows, weights), _moments(rows)
 
-    points = tuple(x.T for x in parameters)
-    (log_mean, terms), (odds, spreads) = blocks.over_rows(
-        block, points, block_size=size
-    )
-    result = _compare.pairwise_of(-log_mean / n, terms / n)
+    size = block_size or blocks.default_size(means.size, means.dtype.itemsize)
+    terms, (odds, spreads) = blocks.over_rows(block, parameters, block_size=size)
     expected = _mean_chance_terms(odds, spreads)
-    own = jnp.diagonal(result.mutual_information)
-    return _adjusted(
-        (expected + expected.T) / 2,
-        result.mutual_information,
-        own[:, None],
-        own[None, :],
-    )
+    # Products of matrices are symmetric only up to rounding.
+    mutual, expected = ((x + x.T) / 2 for x in (terms / n, expected))
+    own = jnp.diagonal(mutual)
+    return _adjusted(expected, mutual, own[:, None], own[None, :])
 
 
 def _check_points(name: str, n: int, shape: tuple[int, ...]) -> None:
@@ -156,7 +160,7 @@ def _check_points(name: str, n: int, shape: tuple[int, ...]) -> None:
         raise ValueError(f"Expected `{name}` to have at least 3 points, got {shape}.")
 
 
-def _moments(rows: clusterings.Rows) -> tuple[jax.Array, jax.Array]:
+def _moments(rows: _clusterings.Rows) -> tuple[jax.Array, jax.Array]:
     """Odds ``(1 - m_i) / m_i`` of each point, and the spread of its overlaps.
 
     With odds a and b, ``z_ik = n m_i m_k (1 + a_i b_k / (n-1))``, so the expectation is
@@ -170,15 +174,24 @@ def _moments(rows: clusterings.Rows) -> tuple[jax.Array, jax.Array]:
 
 
 def _adjusted(
-    expected: jax.Array, mutual: jax.Array, own_u: jax.Array, own_v: jax.Array
+    expected: jax.Array,
+    mutual: jax.Array,
+    own_u: jax.Array,
+    own_v: jax.Array,
+    rounding: float = 0.0,
 ) -> ChanceAdjusted:
-    is_empty = (own_u == 0) | (own_v == 0)
-    gap = guarded.sqrt(own_u) * guarded.sqrt(own_v) - expected
-    gap = jnp.where(is_empty | (gap <= 0), 0, gap)
+    is_empty = (own_u <= rounding) | (own_v <= rounding)
+    largest = guarded.sqrt(own_u) * guarded.sqrt(own_v)
+    gap = largest - expected
+    # How far the gap has risen out of the rounding of what it is the difference of.
+    noise = _ROUNDING * float(np.finfo(largest.dtype).eps) * largest
+    is_saturated = gap <= noise
+    share = jnp.clip(guarded.quotient(gap, noise) - 1, 0, 1)
+    gap = jnp.where(is_empty | is_saturated, 0, gap)
     return ChanceAdjusted(
         expected_mutual_information=expected,
         mutual_information=mutual - expected,
-        nmi=guarded.quotient(mutual - expected, gap),
+        nmi=guarded.quotient(mutual - expected, gap) * share,
     )
 
 

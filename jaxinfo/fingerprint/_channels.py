@@ -3,8 +3,8 @@
 import jax
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import blocks, checks, clusterings, compiled, hellinger
-from jaxinfo.fingerprint import _compare
+from jaxinfo._numerics import blocks, checks, compiled
+from jaxinfo.fingerprint import _clusterings, _compare, _hellinger
 from jaxinfo.fingerprint._types import CrossComparison, PairwiseComparison
 
 
@@ -30,20 +30,15 @@ def gaussian_pairwise(
     in reverse mode too.
 
     Args:
-        means: Means of the posteriors of each channel. Shape ``(m, n)``.
-        log_variances: Logarithms of their variances. Shape ``(m, n)``.
-        block_size: Points of a block; ``None`` is about one mebibyte, mostly the
+        means: Means of the posteriors, one column per channel, as encoders give them.
+            Shape ``(n, m)``.
+        log_variances: Logarithms of their variances. Shape ``(n, m)``.
+        block_size: Points held at once; ``None`` holds about one mebibyte, mostly the
             fastest. Static.
 
     Returns:
         Information of each channel, and I(U;V), NMI and VI of each pair, in nats; the
         diagonal of I(U;V) is I(U;U').
-
-    Raises:
-        TypeError: If an argument is complex or not an array, or ``block_size`` not an
-            int.
-        ValueError: If the arguments are not two-dimensional, empty, or differ in shape,
-            or ``block_size`` is below 1.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -53,8 +48,8 @@ def gaussian_pairwise(
         >>> import jax
         >>> from jaxinfo import fingerprint
         >>> x = jax.random.normal(jax.random.key(0), (200,))
-        >>> means = 3 * jax.numpy.stack([x, -2 * x, x**2])
-        >>> log_variances = jax.numpy.array([[0.0], [1.4], [0.0]]) + 0 * means
+        >>> means = 3 * jax.numpy.stack([x, -2 * x, x**2], axis=1)
+        >>> log_variances = jax.numpy.array([[0.0, 1.4, 0.0]]) + 0 * means
         >>> result = fingerprint.gaussian_pairwise(means, log_variances)
         >>> print(jax.numpy.round(result.nmi, 2))
         [[1.  1.  0.6]
@@ -62,19 +57,23 @@ def gaussian_pairwise(
          [0.6 0.6 1. ]]
     """
     means, log_variances = checks.as_floats(
-        "(m, n)", means=means, log_variances=log_variances
+        "(n, m)", means=means, log_variances=log_variances
     )
-    parameters, size = prepare(means, log_variances, block_size)
+    checks.block_size(block_size)
+    parameters = _hellinger.standardised(means, log_variances)
+    columns = tuple(x.T for x in parameters)
 
     def block(
-        rows: tuple[jax.Array, ...], weights: jax.Array
-    ) -> tuple[_compare.Sums, None]:
-        return _compare.sums_of_rows(channel_rows(rows, parameters), weights), None
+        points: tuple[jax.Array, ...], weights: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array], None]:
+        u = channel_rows(points, columns)
+        terms = _clusterings.shared_by_all_pairs(u, u, weights)
+        return (weights @ u.log_mean, terms), None
 
-    points = tuple(x.T for x in parameters)
-    (log_mean, terms), _ = blocks.over_rows(block, points, block_size=size)
-    n = means.shape[1]
-    return _compare.pairwise_of(-log_mean / n, terms / n)
+    size = block_size or blocks.default_size(means.size, means.dtype.itemsize)
+    (log_mean, terms), _ = blocks.over_rows(block, parameters, block_size=size)
+    n = means.shape[0]
+    return _clusterings.comparison_of_pairs(-log_mean / n, terms / n)
 
 
 @compiled.jit(static_argnames=("block_size",))
@@ -96,20 +95,16 @@ def gaussian_label_pairwise(
     l`` memory, in reverse mode too.
 
     Args:
-        means: Means of the posteriors of each channel. Shape ``(m, n)``.
-        log_variances: Logarithms of their variances. Shape ``(m, n)``.
-        labels: Integer labels of the points, one row a labelling. Shape ``(l, n)``.
-        block_size: Points of a block; ``None`` is about one mebibyte. Static.
+        means: Means of the posteriors, one column per channel, as encoders give them.
+            Shape ``(n, m)``.
+        log_variances: Logarithms of their variances. Shape ``(n, m)``.
+        labels: Integer labels of the points, one column per labelling. Shape
+            ``(n, l)``.
+        block_size: Points held at once; ``None`` holds about one mebibyte. Static.
 
     Returns:
         Information of each channel and labelling (its entropy), and I(U;V), NMI and VI
         of each channel with each labelling, in nats.
-
-    Raises:
-        TypeError: If an argument is complex or not an array, ``labels`` are not
-            integers, or ``block_size`` is not an int.
-        ValueError: If the arguments are not two-dimensional, empty, or differ in the
-            number of points, or ``block_size`` is below 1.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -118,47 +113,43 @@ def gaussian_label_pairwise(
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxinfo import fingerprint
-        >>> labels = jnp.array([[0, 0, 1, 1], [0, 1, 0, 1]])
-        >>> means = 100 * labels[:1].astype(float)
+        >>> labels = jnp.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+        >>> means = 100 * labels[:, :1].astype(float)
         >>> result = fingerprint.gaussian_label_pairwise(means, 0 * means, labels)
         >>> print(result.nmi)
         [[1. 0.]]
     """
     means, log_variances = checks.as_floats(
-        "(m, n)", means=means, log_variances=log_variances
+        "(n, m)", means=means, log_variances=log_variances
     )
-    labels = checks.as_labels("labels", labels, "(l, n)", n=means.shape[1])
-    parameters, size = prepare(means, log_variances, block_size)
+    n = means.shape[0]
+    labels = checks.as_labels("labels", labels, "(n, l)", n=n)
+    checks.block_size(block_size)
+    parameters = _hellinger.standardised(means, log_variances)
+    columns = tuple(x.T for x in parameters)
 
     def block(
         rows: tuple[tuple[jax.Array, ...], jax.Array], weights: jax.Array
     ) -> tuple[_compare.CrossSums, None]:
         points, own_labels = rows
-        is_same = own_labels[:, :, None] == labels[None]
-        v = clusterings.rows_of_overlaps(is_same.astype(means.dtype))
-        u = channel_rows(points, parameters)
+        is_same = own_labels[:, :, None] == labels.T[None]
+        v = _clusterings.rows_of_overlaps(is_same.astype(means.dtype))
+        u = channel_rows(points, columns)
         return _compare.cross_sums_of_rows(u, v, weights), None
 
-    points = tuple(x.T for x in parameters)
-    sums, _ = blocks.over_rows(block, (points, labels.T), block_size=size)
-    return _compare.cross_of_sums(sums, means.shape[1])
-
-
-def prepare(
-    means: jax.Array, log_variances: jax.Array, block_size: int | None
-) -> tuple[tuple[jax.Array, jax.Array], int]:
-    """Standardised channels, and the number of points of a block."""
-    checks.block_size(block_size)
-    parameters = hellinger.standardised(means, log_variances, axis=1)
-    default = blocks.default_size(means.size, means.dtype.itemsize)
-    return parameters, block_size or default
+    size = block_size or blocks.default_size(means.size, means.dtype.itemsize)
+    sums, _ = blocks.over_rows(block, (parameters, labels), block_size=size)
+    return _compare.cross_of_sums(sums, n)
 
 
 def channel_rows(
-    rows: tuple[jax.Array, ...], parameters: tuple[jax.Array, ...]
-) -> clusterings.Rows:
-    """Rows of all channels for a block of points, ``(b, m)`` to ``(b, m, n)``."""
-    parts = hellinger.gaussian(
-        *(x[:, :, None] for x in rows), *(x[None] for x in parameters)
+    points: tuple[jax.Array, ...], columns: tuple[jax.Array, ...]
+) -> _clusterings.Rows:
+    """Rows of all channels for a block of points, ``(b, m, n)``.
+
+    From the parameters of these points ``(b, m)`` and of all points ``(m, n)``.
+    """
+    parts = _hellinger.gaussian(
+        *(x[:, :, None] for x in points), *(x[None] for x in columns)
     )
-    return clusterings.rows(*hellinger.distance_and_overlap(parts))
+    return _clusterings.rows(*_hellinger.distance_and_overlap(parts))

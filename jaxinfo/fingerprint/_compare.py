@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import blocks, checks, clusterings, compiled
+from jaxinfo._numerics import blocks, checks, compiled
+from jaxinfo.fingerprint import _clusterings
 from jaxinfo.fingerprint._types import Comparison, CrossComparison, PairwiseComparison
 
 
@@ -35,11 +36,7 @@ def compare(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Comparison:
 
     Returns:
         Both informations, I(U;V) and VI in nats; NMI, which is 0 where a space carries
-        nothing.
-
-    Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If the arguments are not square, empty, or differ in shape.
+        nothing but the rounding of its overlaps.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -57,16 +54,18 @@ def compare(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Comparison:
     overlaps_u, overlaps_v = checks.as_floats(
         "(n, n)", overlaps_u=overlaps_u, overlaps_v=overlaps_v
     )
-    u, v = (clusterings.rows_of_overlaps(b) for b in (overlaps_u, overlaps_v))
+    u, v = (_clusterings.rows_of_overlaps(b) for b in (overlaps_u, overlaps_v))
     mutual, own_u, own_v = (
-        jnp.mean(clusterings.shared(*pair)) for pair in ((u, v), (u, u), (v, v))
+        jnp.mean(_clusterings.shared(*pair)) for pair in ((u, v), (u, u), (v, v))
     )
     return Comparison(
         information_u=-jnp.mean(u.log_mean),
         information_v=-jnp.mean(v.log_mean),
         mutual_information=mutual,
-        nmi=clusterings.normalized(mutual, own_u, own_v),
-        vi=clusterings.variation(mutual, own_u, own_v),
+        nmi=_clusterings.normalized(
+            mutual, own_u, own_v, _clusterings.rounding_of_overlaps(mutual.dtype)
+        ),
+        vi=own_u + own_v - 2 * mutual,
     )
 
 
@@ -74,7 +73,7 @@ def compare(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Comparison:
 def pairwise(overlaps: ArrayLike) -> PairwiseComparison:
     r"""Compare all pairs of representation spaces.
 
-    The values of ``compare`` for every pair, from one matrix product a point: with
+    The values of ``compare`` for every pair, from one matrix product per point: with
     :math:`c^U_i` the centred row i of :math:`1 - B^U` and :math:`m^U_i` the mean of
     that of :math:`B^U`,
 
@@ -94,10 +93,6 @@ def pairwise(overlaps: ArrayLike) -> PairwiseComparison:
         Information of each space, and I(U;V), NMI and VI of each pair, in nats; the
         diagonal of I(U;V) is I(U;U').
 
-    Raises:
-        TypeError: If ``overlaps`` is complex or not an array.
-        ValueError: If ``overlaps`` is not a stack of square matrices, or empty.
-
     References:
         Murphy et al., `Comparing the information content of probabilistic
         representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 3.
@@ -115,21 +110,25 @@ def pairwise(overlaps: ArrayLike) -> PairwiseComparison:
     overlaps = checks.as_float("overlaps", overlaps, "(m, n, n)")
     m, n, _ = overlaps.shape
 
-    def block(rows: jax.Array, weights: jax.Array) -> tuple[Sums, None]:
-        u = clusterings.rows_of_overlaps(rows)
-        return sums_of_rows(u, weights), None
+    def block(
+        rows: jax.Array, weights: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array], None]:
+        u = _clusterings.rows_of_overlaps(rows)
+        terms = _clusterings.shared_by_all_pairs(u, u, weights)
+        return (weights @ u.log_mean, terms), None
 
     size = blocks.default_size(m * n, overlaps.dtype.itemsize)
     rows = jnp.swapaxes(overlaps, 0, 1)
     (log_mean, terms), _ = blocks.over_rows(block, rows, block_size=size)
-    return pairwise_of(-log_mean / n, terms / n)
+    rounding = _clusterings.rounding_of_overlaps(overlaps.dtype)
+    return _clusterings.comparison_of_pairs(-log_mean / n, terms / n, rounding)
 
 
 @compiled.jit
 def cross_pairwise(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> CrossComparison:
     r"""Compare each of some representation spaces with each of others.
 
-    The values of ``compare``, from one matrix product a point: with
+    The values of ``compare``, from one matrix product per point: with
     :math:`c^U_i` the centred row i of :math:`1 - B^U` and :math:`m^U_i` the mean of
     that of :math:`B^U`,
 
@@ -148,11 +147,6 @@ def cross_pairwise(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> CrossCompari
 
     Returns:
         Information of each space, and I(U;V), NMI and VI of each pair, in nats.
-
-    Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If the arguments are not stacks of square matrices of one size, or
-            empty.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -174,57 +168,35 @@ def cross_pairwise(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> CrossCompari
     def block(
         rows: tuple[jax.Array, jax.Array], weights: jax.Array
     ) -> tuple[CrossSums, None]:
-        u, v = (clusterings.rows_of_overlaps(b) for b in rows)
+        u, v = (_clusterings.rows_of_overlaps(b) for b in rows)
         return cross_sums_of_rows(u, v, weights), None
 
     largest = max(m, overlaps_v.shape[0])
     size = blocks.default_size(largest * n, overlaps_u.dtype.itemsize)
     rows = (jnp.swapaxes(overlaps_u, 0, 1), jnp.swapaxes(overlaps_v, 0, 1))
     sums, _ = blocks.over_rows(block, rows, block_size=size)
-    return cross_of_sums(sums, n)
+    return cross_of_sums(sums, n, _clusterings.rounding_of_overlaps(overlaps_u.dtype))
 
 
-# Sums over points of log m_i, and of the terms of I(U;V) of all pairs.
-Sums = tuple[jax.Array, jax.Array]
-# The same for two groups: log m_i, terms of I(U;U'), for each; terms of I(U;V).
+# Sums over points for two groups: log m_i and the terms of I(U;U') of each, and the
+# terms of I(U;V).
 CrossSums = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
 
 
-def sums_of_rows(u: clusterings.Rows, weights: jax.Array) -> Sums:
-    """Contribution of a block of points to the comparison of all pairs."""
-    terms = clusterings.shared_by_all_pairs(u, u)
-    return weights @ u.log_mean, jnp.einsum("b,bml->ml", weights, terms)
-
-
-def pairwise_of(information: jax.Array, mutual: jax.Array) -> PairwiseComparison:
-    """Comparison of all pairs from I(X;U) and I(U;V)."""
-    # Products of matrices are symmetric only up to rounding.
-    mutual = (mutual + mutual.T) / 2
-    own = jnp.diagonal(mutual)
-    own_u, own_v = own[:, None], own[None, :]
-    return PairwiseComparison(
-        information=information,
-        mutual_information=mutual,
-        nmi=clusterings.normalized(mutual, own_u, own_v),
-        vi=clusterings.variation(mutual, own_u, own_v),
-    )
-
-
 def cross_sums_of_rows(
-    u: clusterings.Rows, v: clusterings.Rows, weights: jax.Array
+    u: _clusterings.Rows, v: _clusterings.Rows, weights: jax.Array
 ) -> CrossSums:
     """Contribution of a block of points to the comparison of two groups."""
-    terms = clusterings.shared_by_all_pairs(u, v)
     return (
         weights @ u.log_mean,
-        weights @ clusterings.shared(u, u),
+        weights @ _clusterings.shared(u, u),
         weights @ v.log_mean,
-        weights @ clusterings.shared(v, v),
-        jnp.einsum("b,bml->ml", weights, terms),
+        weights @ _clusterings.shared(v, v),
+        _clusterings.shared_by_all_pairs(u, v, weights),
     )
 
 
-def cross_of_sums(sums: CrossSums, n: int) -> CrossComparison:
+def cross_of_sums(sums: CrossSums, n: int, rounding: float = 0.0) -> CrossComparison:
     """Comparison of two groups from the sums over all points."""
     log_mean_u, own_u, log_mean_v, own_v, terms = sums
     mutual, own_u, own_v = terms / n, own_u[:, None] / n, own_v[None, :] / n
@@ -232,6 +204,6 @@ def cross_of_sums(sums: CrossSums, n: int) -> CrossComparison:
         information_u=-log_mean_u / n,
         information_v=-log_mean_v / n,
         mutual_information=mutual,
-        nmi=clusterings.normalized(mutual, own_u, own_v),
-        vi=clusterings.variation(mutual, own_u, own_v),
+        nmi=_clusterings.normalized(mutual, own_u, own_v, rounding),
+        vi=own_u + own_v - 2 * mutual,
     )

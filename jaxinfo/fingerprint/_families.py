@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import blocks, checks, compiled, guarded, hellinger, pairwise
-from jaxinfo._numerics.hellinger import Overlap
+from jaxinfo._numerics import blocks, checks, compiled, guarded, pairwise
+from jaxinfo.fingerprint import _hellinger
+from jaxinfo.fingerprint._hellinger import Overlap
 
 
 @compiled.jit
@@ -33,10 +34,6 @@ def von_mises_overlaps(means: ArrayLike, concentrations: ArrayLike) -> jax.Array
         Overlaps, between 0 and 1, symmetric, 1 on the diagonal; NaN for a negative
         concentration. Shape ``(n, n)``.
 
-    Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If the arguments are not two-dimensional, empty, or differ in shape.
-
     References:
         Murphy et al., `Comparing the information content of probabilistic
         representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 3.
@@ -53,7 +50,7 @@ def von_mises_overlaps(means: ArrayLike, concentrations: ArrayLike) -> jax.Array
         "(n, d)", means=means, concentrations=concentrations
     )
     concentrations = jnp.where(concentrations < 0, jnp.nan, concentrations)
-    return hellinger.overlaps_of_products(_von_mises, (means, concentrations))
+    return _hellinger.overlaps_of_products(_von_mises, (means, concentrations))
 
 
 @compiled.jit
@@ -75,10 +72,6 @@ def bernoulli_overlaps(logits: ArrayLike) -> jax.Array:
     Returns:
         Overlaps, between 0 and 1, symmetric, 1 on the diagonal. Shape ``(n, n)``.
 
-    Raises:
-        TypeError: If ``logits`` is complex or not an array.
-        ValueError: If ``logits`` is not two-dimensional or empty.
-
     References:
         Murphy et al., `Comparing the information content of probabilistic
         representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 3.
@@ -92,7 +85,7 @@ def bernoulli_overlaps(logits: ArrayLike) -> jax.Array:
     """
     logits = checks.as_float("logits", logits, "(n, d)")
     roots = tuple(jnp.exp(jax.nn.log_sigmoid(sign * logits) / 2) for sign in (1, -1))
-    return hellinger.overlaps_of_products(_bernoulli, roots)
+    return _hellinger.overlaps_of_products(_bernoulli, roots)
 
 
 @compiled.jit
@@ -115,10 +108,6 @@ def categorical_overlaps(logits: ArrayLike) -> jax.Array:
     Returns:
         Overlaps, between 0 and 1, symmetric, 1 on the diagonal. Shape ``(n, n)``.
 
-    Raises:
-        TypeError: If ``logits`` is complex or not an array.
-        ValueError: If ``logits`` is not two-dimensional or empty.
-
     References:
         Murphy et al., `Comparing the information content of probabilistic
         representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 3.
@@ -136,7 +125,7 @@ def categorical_overlaps(logits: ArrayLike) -> jax.Array:
     # Alike posteriors keep their digits in the difference.
     distances = pairwise.squared_distances(roots, roots) / 2
     is_own = jnp.eye(logits.shape[0], dtype=bool) & (overlaps == overlaps)
-    return hellinger.nearer_to_one(jnp.where(is_own, 0, distances), overlaps)
+    return _hellinger.nearer_to_one(jnp.where(is_own, 0, distances), overlaps)
 
 
 @compiled.jit
@@ -152,10 +141,6 @@ def label_overlaps(labels: ArrayLike) -> jax.Array:
 
     Returns:
         Overlaps, exactly 0 or 1, in the default floating dtype. Shape ``(n, n)``.
-
-    Raises:
-        TypeError: If ``labels`` are not integers.
-        ValueError: If ``labels`` is not one-dimensional or empty.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -198,10 +183,6 @@ def exponential_family_overlaps(
 
     Returns:
         Overlaps, between 0 and 1, symmetric, 1 on the diagonal. Shape ``(n, n)``.
-
-    Raises:
-        TypeError: If ``natural_parameters`` is complex or not an array.
-        ValueError: If ``natural_parameters`` is not two-dimensional or empty.
 
     References:
         Nielsen and Boltz, `The Burbea-Rao and Bhattacharyya centroids

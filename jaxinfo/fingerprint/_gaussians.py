@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import blocks, checks, compiled, hellinger, linalg, logspace
-from jaxinfo._numerics.hellinger import Overlap
+from jaxinfo._numerics import blocks, checks, compiled, linalg, logspace
+from jaxinfo.fingerprint import _hellinger
+from jaxinfo.fingerprint._hellinger import Overlap
 
 # Posteriors whose variances differ by a factor of e^40 have no overlap in any precision
 # in the sense of Kullback and Leibler, as exp(-exp(40) / 2) is zero.
@@ -33,10 +34,6 @@ def gaussian_overlaps(means: ArrayLike, log_variances: ArrayLike) -> jax.Array:
     Returns:
         Overlaps, between 0 and 1, symmetric, 1 on the diagonal. Shape ``(n, n)``.
 
-    Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If the arguments are not two-dimensional, empty, or differ in shape.
-
     References:
         Murphy et al., `Comparing the information content of probabilistic
         representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 3.
@@ -52,8 +49,8 @@ def gaussian_overlaps(means: ArrayLike, log_variances: ArrayLike) -> jax.Array:
     means, log_variances = checks.as_floats(
         "(n, d)", means=means, log_variances=log_variances
     )
-    parameters = hellinger.standardised(means, log_variances, axis=0)
-    return hellinger.overlaps_of_products(hellinger.gaussian, parameters)
+    parameters = _hellinger.standardised(means, log_variances)
+    return _hellinger.overlaps_of_products(_hellinger.gaussian, parameters)
 
 
 @compiled.jit
@@ -80,10 +77,6 @@ def full_gaussian_overlaps(means: ArrayLike, scale_trils: ArrayLike) -> jax.Arra
         Overlaps, between 0 and 1, symmetric, 1 on the diagonal; NaN where the mean of
         two covariances is singular to rounding. Shape ``(n, n)``.
 
-    Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If a shape is not the documented one.
-
     References:
         Murphy et al., `Comparing the information content of probabilistic
         representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 3.
@@ -102,9 +95,9 @@ def full_gaussian_overlaps(means: ArrayLike, scale_trils: ArrayLike) -> jax.Arra
     means, scale_trils = checks.promote(means, jnp.tril(scale_trils))
     # A typical deviation of each latent as its unit, so that no square overflows.
     deviations = jnp.max(jnp.abs(scale_trils), axis=2)
-    power = hellinger.unit_power(logspace.log(deviations), axis=0)
-    means = hellinger.scaled_down(means, power)
-    scale_trils = hellinger.scaled_down(scale_trils, power[:, :, None])
+    power = _hellinger.unit_power(logspace.log(deviations))
+    means = _hellinger.scaled_down(means, power)
+    scale_trils = _hellinger.scaled_down(scale_trils, power[:, :, None])
     covariances = jnp.matmul(
         scale_trils, scale_trils.mT, precision=jax.lax.Precision.HIGHEST
     )
@@ -151,10 +144,6 @@ def gaussian_kl_overlaps(means: ArrayLike, log_variances: ArrayLike) -> jax.Arra
     Returns:
         Overlaps, between 0 and 1, not symmetric, 1 on the diagonal. Shape ``(n, n)``.
 
-    Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If the arguments are not two-dimensional, empty, or differ in shape.
-
     References:
         Kolchinsky and Tracey, `Estimating mixture entropy with pairwise distances
         <https://doi.org/10.3390/e19070361>`_, 2017, section 3.
@@ -171,14 +160,14 @@ def gaussian_kl_overlaps(means: ArrayLike, log_variances: ArrayLike) -> jax.Arra
         "(n, d)", means=means, log_variances=log_variances
     )
     parameters = kl_parameters(means, log_variances)
-    return hellinger.overlaps_of_products(kl_overlap, parameters)
+    return _hellinger.overlaps_of_products(kl_overlap, parameters)
 
 
 def kl_parameters(
     means: jax.Array, log_variances: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """What ``kl_overlap`` takes, from posteriors of shape ``(n, d)``."""
-    return *hellinger.standardised(means, log_variances, axis=0), log_variances
+    return *_hellinger.standardised(means, log_variances), log_variances
 
 
 def kl_overlap(
@@ -199,7 +188,7 @@ def kl_overlap(
         jnp.exp(small) * logspace.excess(jnp.expm1(-small)),
         jnp.expm1(jnp.where(is_small, 1, x)) - x,
     )
-    difference = hellinger.bounded_difference(mean_i, mean_j)
+    difference = _hellinger.bounded_difference(mean_i, mean_j)
     exponent = (difference / scale_j) ** 2 / 2 + mismatch / 2
     one = jnp.ones_like(exponent)
     return Overlap(factor=one, complement=0 * one, exponent=exponent)

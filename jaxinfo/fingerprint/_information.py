@@ -6,14 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import (
-    blocks,
-    checks,
-    clusterings,
-    compiled,
-    hellinger,
-)
-from jaxinfo.fingerprint import _gaussians
+from jaxinfo._numerics import blocks, checks, compiled
+from jaxinfo.fingerprint import _clusterings, _gaussians, _hellinger, _latents
 from jaxinfo.fingerprint._types import InformationBounds
 
 # The share of the lower bound that is exact for a locally homogeneous Gaussian channel,
@@ -48,9 +42,7 @@ def information(
         if a row is empty. Shape ``()``.
 
     Raises:
-        TypeError: If ``overlaps`` is complex or not an array.
-        ValueError: If ``overlaps`` is not square or empty, or has one point and
-            ``dataset_size`` is given.
+        ValueError: If ``overlaps`` has one point and ``dataset_size`` is given.
 
     References:
         Kolchinsky and Tracey, `Estimating mixture entropy with pairwise distances
@@ -65,7 +57,7 @@ def information(
     overlaps = checks.as_float("overlaps", overlaps, "(n, n)")
     n = overlaps.shape[0]
     if dataset_size is None:
-        return -jnp.mean(clusterings.rows_of_overlaps(overlaps).log_mean)
+        return -jnp.mean(_clusterings.rows_of_overlaps(overlaps).log_mean)
     if n < 2:
         raise ValueError(
             "Expected `overlaps` to have at least 2 points when `dataset_size` is "
@@ -75,7 +67,7 @@ def information(
     is_other = ~jnp.eye(n, dtype=bool)
     others = jnp.sum(jnp.where(is_other, overlaps, 0), axis=1) / (n - 1)
     distance = jnp.sum(jnp.where(is_other, 1 - overlaps, 0), axis=1) / (n - 1)
-    log_mean = clusterings.log_of_mean((1 - own) * distance, own + (1 - own) * others)
+    log_mean = _clusterings.log_of_mean((1 - own) * distance, own + (1 - own) * others)
     return -jnp.mean(log_mean)
 
 
@@ -83,13 +75,13 @@ def information(
 def gaussian_information_bounds(
     means: ArrayLike, log_variances: ArrayLike
 ) -> InformationBounds:
-    r"""Bounds of the information that diagonal Gaussian posteriors carry.
+    r"""Information that diagonal Gaussian posteriors carry, between its bounds.
 
-    The Bhattacharyya bound L, the Kullback-Leibler bound U, and their blend
-    :math:`w L + (1 - w) U` with :math:`w = 1 / (2 \log 2)`. For a locally homogeneous
-    Gaussian channel L is low by :math:`\tfrac12 \log \tfrac4e = 0.193` nats a latent
-    and U high by 0.5; there, and for well separated posteriors, the blend is exact. It
-    is an estimate, not a bound.
+    The Bhattacharyya bound L, the Kullback-Leibler bound U, and as the value their
+    blend :math:`w L + (1 - w) U` with :math:`w = 1 / (2 \log 2)`. For a locally
+    homogeneous Gaussian channel L is low by :math:`\tfrac12 \log \tfrac4e = 0.193`
+    nats per latent and U high by 0.5; there, and for well separated posteriors, the
+    blend is exact. It is an estimate, not a bound.
 
     Differentiable in both arguments. Costs :math:`O(n^2 d)` time and :math:`O(nd)`
     memory.
@@ -99,12 +91,8 @@ def gaussian_information_bounds(
         log_variances: Logarithms of their variances. Shape ``(n, d)``.
 
     Returns:
-        Bounds and blend in nats, between 0 and ``log(n)``, of the fingerprint itself as
-        a data set.
-
-    Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If the arguments are not two-dimensional, empty, or differ in shape.
+        Estimate and bounds in nats, between 0 and ``log(n)``, of the fingerprint itself
+        as a data set.
 
     References:
         Kolchinsky and Tracey, `Estimating mixture entropy with pairwise distances
@@ -115,8 +103,8 @@ def gaussian_information_bounds(
         >>> from jaxinfo import fingerprint
         >>> means = jnp.linspace(-5, 5, 50)[:, None]
         >>> bounds = fingerprint.gaussian_information_bounds(means, 0.0 * means)
-        >>> print(bounds.lower, bounds.upper, bounds.blend)
-        0.8977 1.4970 1.0647
+        >>> print(bounds.lower, bounds.value, bounds.upper)
+        0.8977 1.0647 1.4970
     """
     means, log_variances = checks.as_floats(
         "(n, d)", means=means, log_variances=log_variances
@@ -126,10 +114,12 @@ def gaussian_information_bounds(
     def block(
         rows: tuple[jax.Array, ...], weights: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array], None]:
-        near = hellinger.over_dimensions(hellinger.gaussian, rows[:2], parameters[:2])
-        far = hellinger.over_dimensions(_gaussians.kl_overlap, rows, parameters)
+        near = _latents.fold(
+            _hellinger.gaussian, _hellinger.product, rows[:2], parameters[:2]
+        )
+        far = _latents.fold(_gaussians.kl_overlap, _hellinger.product, rows, parameters)
         log_means = (
-            clusterings.rows(*hellinger.distance_and_overlap(parts)).log_mean
+            _clusterings.rows(*_hellinger.distance_and_overlap(parts)).log_mean
             for parts in (near, far)
         )
         lower, upper = (jnp.sum(weights * log_mean) for log_mean in log_means)
@@ -140,7 +130,7 @@ def gaussian_information_bounds(
     (lower, upper), _ = blocks.over_rows(block, parameters, block_size=size)
     lower, upper = -lower / n, -upper / n
     return InformationBounds(
+        value=_SHARE_OF_LOWER * lower + (1 - _SHARE_OF_LOWER) * upper,
         lower=lower,
         upper=upper,
-        blend=_SHARE_OF_LOWER * lower + (1 - _SHARE_OF_LOWER) * upper,
     )

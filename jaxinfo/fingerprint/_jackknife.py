@@ -2,11 +2,15 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, clusterings, compiled, resampling
-from jaxinfo.fingerprint import _compare
+from jaxinfo._numerics import checks, compiled, guarded, resampling
+from jaxinfo.fingerprint import _clusterings, _compare
 from jaxinfo.fingerprint._types import Comparison, Jackknife
+
+# Units in the last place of I(X;U) by which sums of changes are off.
+_ROUNDING = 16
 
 
 @compiled.jit
@@ -18,7 +22,7 @@ def jackknife(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Jackknife:
 
     .. math::
         \mathrm{se}^2 = \frac{n-1}{n} \sum_k (\theta_{(k)} - \bar\theta)^2, \qquad
-        \text{bias-corrected} = \theta + (n - 1) (\theta - \bar\theta) .
+        \text{value} = \theta + (n - 1) (\theta - \bar\theta) .
 
     What leaving a point out changes follows from the sums of rows, so all n comparisons
     cost as much as a few; in float32 this is precise for spaces of more than about 0.01
@@ -34,13 +38,11 @@ def jackknife(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Jackknife:
             ``(n, n)``.
 
     Returns:
-        One standard error of each value of ``compare``, and the values less their bias;
-        both in nats, but for NMI.
+        The values of ``compare`` less their bias, one standard error of each, and the
+        values as they come; all in nats, but for NMI.
 
     Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If the arguments are not square, differ in shape, or have fewer than
-            2 points.
+        ValueError: If there are fewer than 2 points.
 
     References:
         Efron, `Bootstrap methods: another look at the jackknife
@@ -51,10 +53,9 @@ def jackknife(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Jackknife:
         >>> from jaxinfo import fingerprint
         >>> u, v = jax.random.normal(jax.random.key(0), (2, 100, 1))
         >>> b_u, b_v = (fingerprint.gaussian_overlaps(3 * x, 0 * x) for x in (u, u + v))
-        >>> nmi = fingerprint.compare(b_u, b_v).nmi
-        >>> error = fingerprint.jackknife(b_u, b_v).standard_error.nmi
-        >>> print(f"NMI {nmi:.2f} +- {error:.2f}")
-        NMI 0.37 +- 0.06
+        >>> result = fingerprint.jackknife(b_u, b_v)
+        >>> print(f"NMI {result.value.nmi:.2f} +- {result.standard_error.nmi:.2f}")
+        NMI 0.35 +- 0.06
     """
     overlaps_u, overlaps_v = checks.as_floats(
         "(n, n)", overlaps_u=overlaps_u, overlaps_v=overlaps_v
@@ -64,7 +65,7 @@ def jackknife(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Jackknife:
         raise ValueError(
             f"Expected `overlaps_u` to have at least 2 points, got {overlaps_u.shape}."
         )
-    result = _compare.compare(overlaps_u, overlaps_v)
+    plugin = _compare.compare(overlaps_u, overlaps_v)
     # Of one space with itself, compare gives the information that two draws share.
     own_u, own_v = (
         _compare.compare(overlaps, overlaps).mutual_information
@@ -82,26 +83,36 @@ def jackknife(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Jackknife:
     )
     mutual = u + v - both
     own_change_u, own_change_v = 2 * u - twice_u, 2 * v - twice_v
-    nmi = clusterings.normalized(
-        result.mutual_information + mutual, own_u + own_change_u, own_v + own_change_v
+    # Without a point that alone is told apart, a space may carry nothing.
+    rounding = _ROUNDING * float(np.finfo(overlaps_u.dtype).eps)
+    nmi = guarded.over_geometric_mean(
+        plugin.mutual_information + mutual,
+        _above(rounding * plugin.information_u, own_u + own_change_u),
+        _above(rounding * plugin.information_v, own_v + own_change_v),
     )
     changes = Comparison(
         information_u=u,
         information_v=v,
         mutual_information=mutual,
-        nmi=nmi - result.nmi,
-        vi=clusterings.variation(mutual, own_change_u, own_change_v),
+        nmi=nmi - plugin.nmi,
+        vi=own_change_u + own_change_v - 2 * mutual,
     )
     return Jackknife(
+        value=jax.tree.map(
+            lambda value, change: value - (n - 1) * jnp.mean(change), plugin, changes
+        ),
         # (n-1)/n sum (t - mean t)^2 is the square of n-1 standard errors of a mean.
         standard_error=jax.tree.map(
             lambda change: resampling.mean_and_standard_error(change)[1] * (n - 1),
             changes,
         ),
-        bias_corrected=jax.tree.map(
-            lambda value, change: value - (n - 1) * jnp.mean(change), result, changes
-        ),
+        plugin=plugin,
     )
+
+
+def _above(least: jax.Array, own: jax.Array) -> jax.Array:
+    """Information, zero where it is at most the least that is not rounding."""
+    return jnp.where(own <= least, 0, own)
 
 
 def _changes_of_information(overlaps: jax.Array) -> jax.Array:
@@ -110,7 +121,7 @@ def _changes_of_information(overlaps: jax.Array) -> jax.Array:
     The changes, not the values, as these agree in most of their digits.
     """
     n = overlaps.shape[0]
-    rows = clusterings.rows_of_overlaps(overlaps)
+    rows = _clusterings.rows_of_overlaps(overlaps)
     # log((S_i - B_ik) / (n-1)) - log(S_i / n), with S_i = n m_i, in centred form.
     relative = rows.centred / rows.mean[:, None] / (n - 1)
     relative = jnp.where(jnp.eye(n, dtype=bool), 0, relative)

@@ -7,14 +7,12 @@ from jax.typing import ArrayLike
 from jaxinfo._numerics import (
     blocks,
     checks,
-    clusterings,
     compiled,
-    dimensions,
     guarded,
-    hellinger,
     logspace,
     resampling,
 )
+from jaxinfo.fingerprint import _hellinger, _latents
 from jaxinfo.fingerprint._types import Comparison, MonteCarloComparison
 
 
@@ -56,18 +54,12 @@ def monte_carlo_compare(
             ``(n, b)``.
         log_variances_v: Logarithms of the variances. Shape ``(n, b)``.
         num_samples: Number of samples, at least 2. Static.
-        block_size: Samples of a block; ``None`` is about one mebibyte. Static.
+        block_size: Samples held at once; ``None`` holds about one mebibyte. Static.
 
     Returns:
         Both informations, I(U;V) and VI in nats, and NMI, which is 0 where a space
         carries nothing and NaN where too few samples leave I(U;U') negative; and one
         standard error of each.
-
-    Raises:
-        TypeError: If ``key`` is not a typed key, an argument is complex or not an
-            array, or a static one not an int.
-        ValueError: If a shape is not the documented one, ``num_samples`` is below 2 or
-            ``block_size`` below 1.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -99,7 +91,7 @@ def monte_carlo_compare(
     checks.at_least("num_samples", num_samples, 2)
     checks.block_size(block_size)
     spaces = [
-        hellinger.standardised(means.astype(dtype), log_variances.astype(dtype), axis=0)
+        _hellinger.standardised(means.astype(dtype), log_variances.astype(dtype))
         for means, log_variances in (
             (means_u, log_variances_u),
             (means_v, log_variances_v),
@@ -168,18 +160,18 @@ def _log_ratios(
     ) -> jax.Array:
         # With z = noise + shift the standardised draw as posterior j sees it, the
         # squares differ by this product, without cancellation.
-        difference = hellinger.bounded_difference(mean, mean_j)
+        difference = _hellinger.bounded_difference(mean, mean_j)
         shift = (difference + (scale - scale_j) * noise) / scale_j
         return jnp.log(scale / scale_j) - shift * (2 * noise + shift) / 2
 
-    return dimensions.fold(one, jnp.add, rows, (means, scales))
+    return _latents.fold(one, jnp.add, rows, (means, scales))
 
 
 def _summary(terms: jax.Array) -> MonteCarloComparison:
     """Values and standard errors from the terms of all samples."""
     means, errors = resampling.mean_and_standard_error(terms)
     mutual, own_u, own_v = means[2:]
-    nmi = clusterings.normalized(mutual, own_u, own_v)
+    nmi = guarded.over_geometric_mean(mutual, own_u, own_v)
     shares = terms - means[None]
     # First-order changes of NMI with the three means; none divides by I(U;V).
     slopes = (

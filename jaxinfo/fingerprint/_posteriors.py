@@ -19,7 +19,7 @@ def gaussian_parameters(posterior: Any) -> DiagonalGaussian | FullGaussian:
     Python on arrays, not compiled itself but usable under jit; differentiable in
     whatever arrays the posterior holds. Distributions are known by the names of their
     classes, no library is imported. Costs nothing for pairs and log-variances, a
-    logarithm an entry for deviations, a Cholesky factor a point for covariances.
+    logarithm per entry for deviations, a Cholesky factor per point for covariances.
 
     Args:
         posterior: One of
@@ -30,7 +30,7 @@ def gaussian_parameters(posterior: Any) -> DiagonalGaussian | FullGaussian:
               ``"scale_tril"`` of shape ``(n, d, d)``;
             - a ``Normal``, ``MultivariateNormal...`` or ``LowRankMultivariateNormal``
               of numpyro, distrax or TensorFlow Probability, also inside
-              ``Independent``, with one distribution a point.
+              ``Independent``, with one distribution per point.
 
     Returns:
         ``DiagonalGaussian(means, log_variances)`` or ``FullGaussian(means,
@@ -38,8 +38,7 @@ def gaussian_parameters(posterior: Any) -> DiagonalGaussian | FullGaussian:
 
     Raises:
         TypeError: If ``posterior`` is not Gaussian, or none of these.
-        ValueError: If a mapping names no second entry or several, or a shape is not
-            the documented one.
+        ValueError: If a mapping names no second entry or several.
 
     Example:
         >>> import jax.numpy as jnp

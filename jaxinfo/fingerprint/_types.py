@@ -32,17 +32,17 @@ class FullGaussian(NamedTuple):
 
 
 class InformationBounds(NamedTuple):
-    """Bounds of the information that a space carries, in nats.
+    """Information that a space carries, between its bounds, in nats.
 
     Attributes:
+        value: Weighted mean of both bounds, an estimate. Shape ``()``.
         lower: Bhattacharyya bound. Shape ``()``.
         upper: Kullback-Leibler bound. Shape ``()``.
-        blend: Weighted mean of both, an estimate. Shape ``()``.
     """
 
+    value: jax.Array
     lower: jax.Array
     upper: jax.Array
-    blend: jax.Array
 
 
 class Comparison(NamedTuple):
@@ -117,7 +117,8 @@ class ChanceAdjusted(NamedTuple):
         expected_mutual_information: I(U;V) expected if the points of one space were
             shuffled, in nats. Shape ``()``, or ``(m, m)`` for all pairs.
         mutual_information: I(U;V) less its expectation, in nats. The same shape.
-        nmi: Adjusted NMI: 0 by chance, 1 for a space and itself. The same shape.
+        nmi: Adjusted NMI: 0 by chance, 1 for a space and itself; 0 too where chance
+            alone shares all that is possible. The same shape.
     """
 
     expected_mutual_information: jax.Array
@@ -126,30 +127,32 @@ class ChanceAdjusted(NamedTuple):
 
 
 class Jackknife(NamedTuple):
-    """Uncertainty from the choice of the fingerprint's points.
+    """Comparison with its uncertainty from the choice of the fingerprint's points.
 
     Attributes:
-        standard_error: One standard error of each value.
-        bias_corrected: The values less their estimated bias.
+        value: The values less their estimated bias.
+        standard_error: One standard error of each.
+        plugin: The values of ``compare``.
     """
 
+    value: Comparison
     standard_error: Comparison
-    bias_corrected: Comparison
+    plugin: Comparison
 
 
-class EnsembleMean(NamedTuple):
-    """Mean of values weighted by their precision.
+class InverseVarianceMean(NamedTuple):
+    """Mean of estimates weighted by the inverses of their variances.
 
     Attributes:
-        mean: Weighted mean. Shape ``()``.
+        value: Weighted mean. Shape ``()``.
         standard_error: Its standard error. Shape ``()``.
     """
 
-    mean: jax.Array
+    value: jax.Array
     standard_error: jax.Array
 
 
-class Structure(NamedTuple):
+class ChannelClusters(NamedTuple):
     """Clusters of channels, as NumPy arrays.
 
     Attributes:

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, hellinger
+from jaxinfo._numerics import checks, compiled
+from jaxinfo.fingerprint import _hellinger
 
 
 @compiled.jit(static_argnames=("closed",))
@@ -33,9 +34,7 @@ def continuity(
         ``()``.
 
     Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If the arguments are not two-dimensional, differ in shape, or have
-            fewer than 2 points.
+        ValueError: If there are fewer than 2 points.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -56,9 +55,9 @@ def continuity(
         raise ValueError(
             f"Expected `means` to have at least 2 points, got {means.shape}."
         )
-    parameters = hellinger.standardised(means, log_variances, axis=0)
+    parameters = _hellinger.standardised(means, log_variances)
     following = tuple(jnp.roll(x, -1, axis=0) for x in parameters)
-    parts = hellinger.gaussian(*parameters, *following)
+    parts = _hellinger.gaussian(*parameters, *following)
     # -log of factor * exp(-exponent), without forming it, as it may underflow.
     log_factor = jnp.where(
         parts.complement < 0.5,

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, clusterings, compiled, hellinger
+from jaxinfo._numerics import checks, compiled
+from jaxinfo.fingerprint import _clusterings, _hellinger, _latents
 from jaxinfo.fusion import _objectives
 from jaxinfo.fusion._types import EncoderFusionResult, FusionResult
 
@@ -39,8 +40,8 @@ def fuse(
     the least loss. The whole descent is one ``lax.scan``.
 
     Differentiable in ``reference_overlaps`` and ``initial``, through all steps. Costs
-    :math:`O(e n^2 + n^2 d)` a step, in :math:`O(e n^2)` memory, and :math:`O(n d)` more
-    a step in reverse mode.
+    :math:`O(e n^2 + n^2 d)` per step, in :math:`O(e n^2)` memory, and :math:`O(n d)`
+    more per step in reverse mode.
 
     Args:
         key: Random key of the start; not used if ``initial`` is given.
@@ -59,10 +60,7 @@ def fuse(
         the descent diverged.
 
     Raises:
-        TypeError: If ``key`` is not a typed key, an argument is complex or not an
-            array, or ``optimizer`` not an optax optimiser.
-        ValueError: If a shape is not the documented one, ``objective`` is unknown, or
-            ``dim`` or ``num_steps`` below 1.
+        TypeError: If ``initial`` is not a pair.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -97,7 +95,7 @@ def fuse(
     else:
         start = _check_initial(initial, n, dim, dtype)
 
-    def rows_fn(parameters: tuple[jax.Array, jax.Array]) -> clusterings.Rows:
+    def rows_fn(parameters: tuple[jax.Array, jax.Array]) -> _clusterings.Rows:
         return _rows(*parameters)
 
     (means, log_variances), losses, last = _descend(
@@ -134,8 +132,8 @@ def fuse_encoder(
     optimiser starts afresh.
 
     Differentiable in ``params`` and ``reference_overlaps``, through all steps. Costs
-    :math:`O(e n^2 + n^2 d)` and a pass of the encoder a step, in :math:`O(e n^2)`
-    memory, and the size of ``params`` more a step in reverse mode.
+    :math:`O(e n^2 + n^2 d)` and a pass of the encoder per step, in :math:`O(e n^2)`
+    memory, and the size of ``params`` more per step in reverse mode.
 
     Args:
         params: Parameters of the encoder, a pytree of floating arrays.
@@ -153,10 +151,7 @@ def fuse_encoder(
         NaN if the descent diverged.
 
     Raises:
-        TypeError: If an argument is complex or not an array, or ``optimizer`` not an
-            optax optimiser.
-        ValueError: If a shape is not the documented one, ``objective`` is unknown, or
-            ``num_steps`` below 1.
+        ValueError: If ``x`` and ``reference_overlaps`` differ in the number of points.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -192,7 +187,7 @@ def fuse_encoder(
         )
     _check_descent(optimizer, num_steps, objective)
 
-    def rows_fn(params: Any) -> clusterings.Rows:
+    def rows_fn(params: Any) -> _clusterings.Rows:
         means, log_variances = encoder_fn(params, x)
         return _rows(
             *checks.as_floats("(n, d)", means=means, log_variances=log_variances)
@@ -204,20 +199,22 @@ def fuse_encoder(
     return EncoderFusionResult(params=params, losses=losses, loss=last)
 
 
-def _rows(means: jax.Array, log_variances: jax.Array) -> clusterings.Rows:
+def _rows(means: jax.Array, log_variances: jax.Array) -> _clusterings.Rows:
     """Centred rows of a Gaussian space.
 
     From the complements, not from overlaps, as a fusion starts with a weak space.
     """
-    parameters = hellinger.standardised(means, log_variances, axis=0)
-    parts = hellinger.over_dimensions(hellinger.gaussian, parameters, parameters)
-    return clusterings.rows(*hellinger.distance_and_overlap(parts))
+    parameters = _hellinger.standardised(means, log_variances)
+    parts = _latents.fold(
+        _hellinger.gaussian, _hellinger.product, parameters, parameters
+    )
+    return _clusterings.rows(*_hellinger.distance_and_overlap(parts))
 
 
 def _descend(
     start: Any,
     references: jax.Array,
-    rows_fn: Callable[[Any], clusterings.Rows],
+    rows_fn: Callable[[Any], _clusterings.Rows],
     optimizer: optax.GradientTransformation,
     num_steps: int,
     objective: str,

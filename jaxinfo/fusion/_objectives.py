@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, clusterings, compiled
+from jaxinfo._numerics import checks, compiled
+from jaxinfo.fingerprint import _clusterings
 
 OBJECTIVES = ("exp_vi", "vi", "mutual_information", "nmi")
 
@@ -21,7 +22,7 @@ class References(NamedTuple):
         own: I(V;V') of each. Shape ``(e,)``.
     """
 
-    rows: clusterings.Rows
+    rows: _clusterings.Rows
     own: jax.Array
 
 
@@ -58,10 +59,6 @@ def loss(
         Loss; between -1 and 0 for ``"exp_vi"``, in nats for ``"vi"`` and
         ``"mutual_information"``. Shape ``()``.
 
-    Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If a shape is not the documented one, or ``objective`` unknown.
-
     References:
         Murphy et al., `Comparing the information content of probabilistic
         representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 4.
@@ -79,18 +76,18 @@ def loss(
     )
     checks.one_of("objective", objective, OBJECTIVES)
     overlaps, reference_overlaps = checks.promote(overlaps, reference_overlaps)
-    rows = clusterings.rows_of_overlaps(overlaps)
+    rows = _clusterings.rows_of_overlaps(overlaps)
     return loss_of_rows(rows, prepare(reference_overlaps), objective)
 
 
 def prepare(reference_overlaps: jax.Array) -> References:
     """Centre the references, once for all steps."""
-    rows = clusterings.rows_of_overlaps(jnp.swapaxes(reference_overlaps, 0, 1))
-    return References(rows=rows, own=jnp.mean(clusterings.shared(rows, rows), axis=0))
+    rows = _clusterings.rows_of_overlaps(jnp.swapaxes(reference_overlaps, 0, 1))
+    return References(rows=rows, own=jnp.mean(_clusterings.shared(rows, rows), axis=0))
 
 
 def loss_of_rows(
-    rows: clusterings.Rows, references: References, objective: str
+    rows: _clusterings.Rows, references: References, objective: str
 ) -> jax.Array:
     """The loss of a space in centred form."""
     n = rows.mean.shape[0]
@@ -105,10 +102,10 @@ def loss_of_rows(
     mutual = jnp.mean(jnp.log1p(covariance / n / scale), axis=1)
     if objective == "mutual_information":
         return -jnp.mean(mutual)
-    own = jnp.mean(clusterings.shared(rows, rows))
+    own = jnp.mean(_clusterings.shared(rows, rows))
     if objective == "nmi":
-        return -jnp.mean(clusterings.normalized(mutual, own, references.own))
-    variation = clusterings.variation(mutual, own, references.own)
+        return -jnp.mean(_clusterings.normalized(mutual, own, references.own))
+    variation = own + references.own - 2 * mutual
     if objective == "vi":
         return jnp.mean(variation)
     return -jnp.mean(jnp.exp(-variation))

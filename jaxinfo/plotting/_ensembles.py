@@ -9,7 +9,7 @@ import numpy.typing as npt
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks
-from jaxinfo.fingerprint import PairwiseComparison, Structure
+from jaxinfo.fingerprint import ChannelClusters, PairwiseComparison
 from jaxinfo.plotting import _figures
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def similarity_matrix(
     comparison: PairwiseComparison,
-    structure: Structure,
+    clusters: ChannelClusters,
     *,
     measure: str = "vi",
     label_nmi: ArrayLike | None = None,
@@ -31,7 +31,7 @@ def similarity_matrix(
 
     Args:
         comparison: Comparison of all pairs of the channels.
-        structure: Clusters of the channels, of ``fingerprint.structure``.
+        clusters: Clusters of the channels, of ``fingerprint.cluster_channels``.
         measure: ``"vi"`` or ``"nmi"``, as given to ``fingerprint.channel_distances``.
         label_nmi: NMI of each channel with a label. Shape ``(m,)``.
         ax: Axes to draw into, a new figure without; the profiles are attached to them.
@@ -50,17 +50,17 @@ def similarity_matrix(
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxinfo import fingerprint, plotting
-        >>> means = jnp.array([[0.0, 0, 9, 9]] * 3 + [[0.0, 9, 9, 0]] * 3)
+        >>> means = jnp.array([[0.0, 0, 9, 9]] * 3 + [[0.0, 9, 9, 0]] * 3).T
         >>> comparison = fingerprint.gaussian_pairwise(means, 0 * means)
         >>> distances = fingerprint.channel_distances(comparison)
-        >>> structure = fingerprint.structure(distances, min_samples=2)
-        >>> plotting.similarity_matrix(comparison, structure).get_ylabel()
+        >>> clusters = fingerprint.cluster_channels(distances, min_samples=2)
+        >>> plotting.similarity_matrix(comparison, clusters).get_ylabel()
         'Channel, in OPTICS order'
     """
     checks.one_of("measure", measure, ("vi", "nmi"))
     ax = _figures.axes(ax, (6.8, 6.2))
-    order = structure.ordering
-    labels, reachability = structure.labels[order], structure.reachability[order]
+    order = clusters.ordering
+    labels, reachability = clusters.labels[order], clusters.reachability[order]
     reachability = np.where(np.isfinite(reachability), reachability, np.nan)
     if measure == "vi":
         similarity, quantity = (
@@ -115,7 +115,7 @@ def channel_information(
     threshold: float = 0.01 * math.log(2),
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the information of channels, largest first, a line a model.
+    """Draw the information of channels, largest first, one line per model.
 
     Models of one group share a colour.
 

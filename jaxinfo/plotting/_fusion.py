@@ -80,7 +80,7 @@ def fusion_losses(
     The start that ends lowest is in colour, the others are grey.
 
     Args:
-        losses: ``losses`` of the results of ``fusion.fuse``, one row a start. Shape
+        losses: ``losses`` of the results of ``fusion.fuse``, one row per start. Shape
             ``(s, num_steps)``.
         objective: The objective that was descended.
         ax: Axes to draw into; a new figure without.

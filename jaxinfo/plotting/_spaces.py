@@ -140,8 +140,8 @@ def channel_posteriors(
 
     Args:
         positions: Where the points lie along the curve, increasing. Shape ``(n,)``.
-        means: Means of the posteriors of each channel. Shape ``(m, n)``.
-        log_variances: Logarithms of their variances. Shape ``(m, n)``.
+        means: Means of the posteriors, one column per channel. Shape ``(n, m)``.
+        log_variances: Logarithms of their variances. Shape ``(n, m)``.
         names: Names of the channels; numbers without.
         position_label: What the positions are, with their unit.
         ax: Axes to draw into; a new figure without.
@@ -158,7 +158,7 @@ def channel_posteriors(
         >>> import numpy as np
         >>> from jaxinfo import plotting
         >>> angles = np.linspace(0, 2 * np.pi, 50)
-        >>> means = np.stack([angles, np.cos(angles)])
+        >>> means = np.stack([angles, np.cos(angles)], axis=1)
         >>> ax = plotting.channel_posteriors(angles, means, 0 * means - 4)
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
         ['channel 1', 'channel 2']
@@ -166,19 +166,21 @@ def channel_posteriors(
     positions, means = np.asarray(positions), np.asarray(means)
     scales = np.exp(np.asarray(log_variances) / 2)
     for name, shape in (("means", means.shape), ("log_variances", scales.shape)):
-        if shape != (*means.shape[:1], *positions.shape) or len(shape) != 2:
+        if shape != (*positions.shape, *means.shape[1:]) or len(shape) != 2:
             raise ValueError(
-                f"Expected `{name}` to have shape (m, n), one row a channel and n = "
-                f"{positions.size} as `positions` has, got {shape}."
+                f"Expected `{name}` to have shape (n, m), with n = {positions.size} as "
+                f"`positions` has, got {shape}."
             )
+    num_channels = means.shape[1]
     if names is None:
-        names = [f"channel {k + 1}" for k in range(len(means))]
-    if len(names) != len(means):
+        names = [f"channel {k + 1}" for k in range(num_channels)]
+    if len(names) != num_channels:
         raise ValueError(
-            f"Expected `names` to have {len(means)} entries, got {len(names)}."
+            f"Expected `names` to have {num_channels} entries, got {len(names)}."
         )
     ax = _figures.axes(ax, (5.0, 3.5))
-    for k, (name, mean, scale) in enumerate(zip(names, means, scales, strict=True)):
+    channels = zip(names, means.T, scales.T, strict=True)
+    for k, (name, mean, scale) in enumerate(channels):
         color = _figures.COLORS[k % len(_figures.COLORS)]
         ax.plot(positions, mean, color=color, label=name)
         ax.fill_between(

@@ -49,7 +49,7 @@ def test_pair_loop_gives_the_comparison_of_the_library(bench, x64):
     means, log_variances = bench.posteriors(4, 30)
     distances = bench.numpy_references(means, log_variances).distances
     actual = bench.numpy_pair_loop(distances)
-    expected = fingerprint.gaussian_pairwise(means, log_variances)
+    expected = fingerprint.gaussian_pairwise(means.T, log_variances.T)
     assert_same_pairs(actual, expected, 1e-10)
 
 
@@ -93,7 +93,7 @@ def test_written_out_descent_takes_the_steps_of_fuse(bench, references, terms, k
 def test_table_loop_gives_the_exact_comparison_of_the_library(bench, x64):
     channels = bench.posteriors(3, 40)
     actual = bench.numpy_channel_pairs(*channels, 16)
-    expected = fingerprint.channel_pairwise(*channels, num_bins=16)
+    expected = fingerprint.quantized_pairwise(*(x.T for x in channels), num_bins=16)
     assert_same_pairs(actual, expected, 1e-10)
 
 

@@ -187,17 +187,17 @@ CASES = {
         grad=(0, 1),
     ),
     "fingerprint.gaussian_pairwise": Case(
-        fingerprint.gaussian_pairwise, posteriors(3, 7), {"block_size": 3}, grad=(0, 1)
+        fingerprint.gaussian_pairwise, posteriors(7, 3), {"block_size": 3}, grad=(0, 1)
     ),
     "fingerprint.gaussian_label_pairwise": Case(
         fingerprint.gaussian_label_pairwise,
-        lambda rng: (*posteriors(3, 7)(rng), rng.integers(0, 3, (2, 7))),
+        lambda rng: (*posteriors(7, 3)(rng), rng.integers(0, 3, (7, 2))),
         {"block_size": 3},
         grad=(0, 1),
     ),
-    "fingerprint.channel_pairwise": Case(
-        fingerprint.channel_pairwise,
-        posteriors(3, 7),
+    "fingerprint.quantized_pairwise": Case(
+        fingerprint.quantized_pairwise,
+        posteriors(7, 3),
         {"num_bins": 8},
         grad=(0, 1),
         scale=10.0,
@@ -217,7 +217,7 @@ CASES = {
     ),
     "fingerprint.gaussian_pairwise_chance": Case(
         fingerprint.gaussian_pairwise_chance,
-        posteriors(3, 7),
+        posteriors(7, 3),
         {"block_size": 3},
         grad=(0, 1),
         scale=10.0,
@@ -247,8 +247,8 @@ CASES = {
         grad=(),
         keeps_dtype=False,
     ),
-    "fingerprint.ensemble_mean": Case(
-        fingerprint.ensemble_mean,
+    "fingerprint.inverse_variance_mean": Case(
+        fingerprint.inverse_variance_mean,
         lambda rng: (rng.normal(size=5), rng.uniform(0.1, 1, 5)),
         grad=(0, 1),
     ),
@@ -281,8 +281,8 @@ CASES = {
 # Host-side functions: held to their values and errors by their own tests.
 HOST_SIDE = {
     "diffusion.cluster_labels",
+    "fingerprint.cluster_channels",
     "fingerprint.gaussian_parameters",
-    "fingerprint.structure",
     *(f"plotting.{name}" for name in plotting.__all__),
 }
 

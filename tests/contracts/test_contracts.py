@@ -91,8 +91,8 @@ def test_every_public_function_has_a_case():
 SLOW_WITHOUT_JIT = {
     "diffusion.binned_mutual_information",
     "diffusion.permutation_test",
-    "fingerprint.channel_pairwise",
     "fingerprint.monte_carlo_compare",
+    "fingerprint.quantized_pairwise",
     "fusion.fuse",
     "gmm.initialize",
     "gmm.mixture_conditional_mutual_information",

@@ -28,9 +28,9 @@ def test_fragments_of_copies_are_found(example):
         jnp.asarray(means, jnp.float32), jnp.zeros((6, 60, 3)), digits, min_samples=4
     )
     assert len(found.keep) == 12
-    assert found.structure.labels.max() == 1
+    assert found.clusters.labels.max() == 1
     for label in range(2):
-        members = found.keep[found.structure.labels == label]
+        members = found.keep[found.clusters.labels == label]
         fragment = {(channel // 3 + channel % 3) % 2 for channel in members}
         assert len(fragment) == 1
     assert found.digit_nmi.max() > 3 * found.digit_nmi.min()

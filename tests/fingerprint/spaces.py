@@ -7,19 +7,24 @@ import numpy as np
 from jaxinfo import fingerprint
 
 
-def random_channels(m, n, dtype, *, seed=0, spread=2.0):
-    """Means and log-variances of unrelated channels, ``(m, n)``."""
+def random_channels(n, m, dtype, *, seed=0, spread=2.0):
+    """Means and log-variances of unrelated channels, ``(n, m)``."""
     rng = np.random.default_rng(seed)
-    means = spread * rng.normal(size=(m, n))
-    log_variances = 0.5 * rng.normal(size=(m, n)) - 1
+    means = spread * rng.normal(size=(m, n)).T
+    log_variances = 0.5 * rng.normal(size=(m, n)).T - 1
     return jnp.asarray(means, dtype), jnp.asarray(log_variances, dtype)
 
 
+@jax.jit
 def overlaps_of(means, log_variances):
     """Overlaps of each channel, ``(m, n, n)``."""
     return jax.vmap(fingerprint.gaussian_overlaps)(
-        means[..., None], log_variances[..., None]
+        means.T[..., None], log_variances.T[..., None]
     )
+
+
+# Many pairs of spaces at once, compiled once a shape.
+compare_pairs = jax.jit(jax.vmap(fingerprint.compare))
 
 
 def reference_compare(overlaps_u, overlaps_v):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from jaxinfo import fingerprint
+from tests.fingerprint.spaces import compare_pairs, overlaps_of
 from tests.helpers import assert_close, load
 
 
@@ -22,9 +23,27 @@ def cast(reference, dtype, *names):
     return [jnp.asarray(reference[name], dtype) for name in names]
 
 
+def cast_channels(reference, dtype):
+    """Channels ``(n, m)``, which the files have as ``(m, n)``."""
+    return [x.T for x in cast(reference, dtype, "means", "log_variances")]
+
+
+# Overlaps of many spaces at once, compiled once a shape.
+overlaps_of_spaces = jax.jit(jax.vmap(fingerprint.gaussian_overlaps))
+
+
+def padded(array, num_latents):
+    """With latents that tell nothing, so that all spaces share a program."""
+    missing = num_latents - array.shape[-1]
+    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, missing)])
+
+
 @pytest.mark.parametrize("dim", ["d1", "d3"])
 class TestPosteriors:
     """Ten spaces of the reference code's pair loop, three labellings."""
+
+    # The reference has lost its digits for the space that carries next to nothing.
+    keep = np.delete(np.arange(10), 5)
 
     @pytest.fixture
     def reference(self, dim):
@@ -37,18 +56,12 @@ class TestPosteriors:
 
     @pytest.fixture
     def overlaps(self, reference, dtype):
-        posteriors = cast(reference, dtype, "means", "log_variances")
-        return jax.vmap(fingerprint.gaussian_overlaps)(*posteriors)
-
-    @pytest.fixture
-    def label_overlaps(self, reference, dtype):
+        """Of the ten spaces, then of the three labellings."""
+        posteriors = (padded(reference[f], 3) for f in ("means", "log_variances"))
+        of_spaces = overlaps_of_spaces(*(jnp.asarray(x, dtype) for x in posteriors))
         labels = jnp.asarray(reference["labels"])
-        return jax.vmap(fingerprint.label_overlaps)(labels).astype(dtype)
-
-    def test_overlaps(self, reference, overlaps, dtype):
-        actual = overlaps[jnp.array([0, 1, 8])]
-        expected = np.exp(-reference["distances"])
-        assert_close(actual, expected, tolerance=tolerance(dtype, 1e-12, 2e-6))
+        of_labels = jax.vmap(fingerprint.label_overlaps)(labels).astype(dtype)
+        return jnp.concatenate([of_spaces, of_labels])
 
     def check(self, reference, result, dtype):
         loose, tight = tolerance(dtype, 1e-12, 2e-5), tolerance(dtype, 1e-12, 5e-6)
@@ -56,75 +69,77 @@ class TestPosteriors:
         assert_close(result.information, reference["information"], tolerance=loose)
         assert_close(result.mutual_information, mutual, tolerance=loose)
         assert_close(result.vi, reference["vi"], tolerance=loose)
-        # The reference has lost its digits for the space that carries next to nothing.
-        keep = np.delete(np.arange(10), 5)
-        block = np.ix_(keep, keep)
+        block = np.ix_(self.keep, self.keep)
         assert_close(result.nmi[block], reference["nmi"][block], tolerance=tight)
 
+    def check_labels(self, reference, result, dtype):
+        # The reference writes an overlap of zero as 1e-10.
+        loose, tight = tolerance(dtype, 2e-9, 2e-5), tolerance(dtype, 2e-9, 5e-6)
+        information = reference["label_information"]
+        assert_close(result.information_v, information, tolerance=loose)
+        assert_close(result.vi, reference["label_vi"], tolerance=loose)
+        expected = reference["label_nmi"][self.keep]
+        assert_close(result.nmi[self.keep], expected, tolerance=tight)
+
+    def test_overlaps(self, reference, overlaps, dtype):
+        actual = overlaps[jnp.array([0, 1, 8])]
+        expected = np.exp(-reference["distances"])
+        assert_close(actual, expected, tolerance=tolerance(dtype, 1e-12, 2e-6))
+
     def test_pairwise(self, reference, overlaps, dtype):
-        self.check(reference, fingerprint.pairwise(overlaps), dtype)
+        result = fingerprint.pairwise(overlaps)
+        of_spaces = (x[(slice(0, 10),) * x.ndim] for x in result)
+        self.check(reference, fingerprint.PairwiseComparison(*of_spaces), dtype)
+        against_labels = fingerprint.CrossComparison(
+            result.information[:10],
+            result.information[10:],
+            *(x[:10, 10:] for x in result[1:]),
+        )
+        self.check_labels(reference, against_labels, dtype)
+        expected = reference["label_label_nmi"]
+        bound = tolerance(dtype, 2e-9, 5e-6)
+        assert_close(result.nmi[10:, 10:], expected, tolerance=bound)
 
     def test_compare(self, reference, overlaps, dtype):
-        for_all = jax.vmap(fingerprint.compare, in_axes=(None, 0))
-        for_all = jax.vmap(for_all, in_axes=(0, None))
-        result = for_all(overlaps, overlaps)
+        first, second = np.divmod(np.arange(100), 10)
+        result = compare_pairs(overlaps[first], overlaps[second])
         result = fingerprint.PairwiseComparison(
-            information=result.information_u[:, 0],
-            mutual_information=result.mutual_information,
-            nmi=result.nmi,
-            vi=result.vi,
+            information=result.information_u[::10],
+            mutual_information=result.mutual_information.reshape(10, 10),
+            nmi=result.nmi.reshape(10, 10),
+            vi=result.vi.reshape(10, 10),
         )
         self.check(reference, result, dtype)
 
-    def test_channels(self, reference, dim, overlaps, dtype):
+    def test_channels(self, reference, dim, dtype):
         means, log_variances = cast(reference, dtype, "means", "log_variances")
         for k in range(means.shape[2]):
-            result = fingerprint.gaussian_pairwise(means[..., k], log_variances[..., k])
+            channels = means[..., k].T, log_variances[..., k].T
+            result = fingerprint.gaussian_pairwise(*channels)
             if dim == "d1":
                 self.check(reference, result, dtype)
+                labels = jnp.asarray(reference["labels"]).T
+                labelled = fingerprint.gaussian_label_pairwise(*channels, labels)
+                self.check_labels(reference, labelled, dtype)
             # Of several latents, through the overlaps of each.
-            of_latent = jax.vmap(fingerprint.gaussian_overlaps)(
-                means[..., k, None], log_variances[..., k, None]
-            )
-            expected = fingerprint.pairwise(of_latent)
-            assert_close(result.vi, expected.vi, scale=10)
+            own = (padded(x[..., k : k + 1], 3) for x in (means, log_variances))
+            of_latent = overlaps_of_spaces(*map(jnp.asarray, own))
+            together = jnp.concatenate([of_latent, of_latent[:3]])
+            expected = fingerprint.pairwise(together).vi[:10, :10]
+            assert_close(result.vi, expected, scale=10)
 
-    def test_labels(self, reference, overlaps, label_overlaps, dim, dtype):
-        results = [fingerprint.cross_pairwise(overlaps, label_overlaps)]
-        if dim == "d1":
-            means, log_variances = cast(reference, dtype, "means", "log_variances")
-            labels = jnp.asarray(reference["labels"])
-            results.append(
-                fingerprint.gaussian_label_pairwise(
-                    means[..., 0], log_variances[..., 0], labels
-                )
-            )
-        for result in results:
-            # The reference writes an overlap of zero as 1e-10.
-            loose, tight = tolerance(dtype, 2e-9, 2e-5), tolerance(dtype, 2e-9, 5e-6)
-            keep = np.delete(np.arange(10), 5)
-            information = reference["label_information"]
-            assert_close(result.information_v, information, tolerance=loose)
-            assert_close(result.vi, reference["label_vi"], tolerance=loose)
-            expected = reference["label_nmi"][keep]
-            assert_close(result.nmi[keep], expected, tolerance=tight)
-
-    def test_labels_against_labels(self, reference, label_overlaps, dtype):
-        actual = fingerprint.pairwise(label_overlaps).nmi
-        expected = reference["label_label_nmi"]
-        assert_close(actual, expected, tolerance=tolerance(dtype, 2e-9, 5e-6))
+    def test_cross_pairwise(self, reference, overlaps, dtype):
+        result = fingerprint.cross_pairwise(overlaps[:10], overlaps[10:])
+        self.check_labels(reference, result, dtype)
 
 
 def test_nine_spaces(dtype):
     reference = load("fingerprint", "nine_spaces")
-    overlaps = jnp.stack(
-        [
-            fingerprint.gaussian_overlaps(
-                *cast(reference, dtype, f"means_{i}", f"log_variances_{i}")
-            )
-            for i in range(9)
-        ]
+    posteriors = (
+        np.stack([padded(reference[f"{name}_{i}"], 2) for i in range(9)])
+        for name in ("means", "log_variances")
     )
+    overlaps = overlaps_of_spaces(*(jnp.asarray(x, dtype) for x in posteriors))
     result = fingerprint.pairwise(overlaps)
     for name in ("information", "mutual_information", "nmi", "vi"):
         bound = tolerance(dtype, 1e-10, 2e-5)
@@ -159,8 +174,7 @@ def test_families(dtype, family):
 
 def test_weak_channels(dtype):
     reference = load("fingerprint", "weak_channels")
-    means, log_variances = cast(reference, dtype, "means", "log_variances")
-    result = fingerprint.gaussian_pairwise(means, log_variances)
+    result = fingerprint.gaussian_pairwise(*cast_channels(reference, dtype))
     rtol = tolerance(dtype, 1e-9, 1e-4)
     for name in ("information", "mutual_information"):
         np.testing.assert_allclose(getattr(result, name), reference[name], rtol=rtol)
@@ -171,16 +185,18 @@ def test_weak_channels(dtype):
 
 def test_weak_channels_through_overlaps_in_single_precision():
     reference = load("fingerprint", "weak_channels")
-    means, log_variances = cast(reference, jnp.float32, "means", "log_variances")
-    overlaps = jax.vmap(fingerprint.gaussian_overlaps)(
-        means[..., None], log_variances[..., None]
-    )
+    overlaps = overlaps_of(*cast_channels(reference, jnp.float32))
     gap = np.abs(fingerprint.pairwise(overlaps).nmi - reference["nmi"])
     assert gap[0, 1] < 1e-5
     assert gap[2, 3] < 1e-3
 
 
-@pytest.mark.parametrize("t", range(4))
+# All in double precision; in single precision, the one with most to add up.
+@pytest.mark.parametrize(
+    ("t", "dtype"),
+    [*((t, "float64") for t in range(4)), (3, "float32")],
+    indirect=["dtype"],
+)
 def test_labels_match_scikit_learn(dtype, t):
     reference = load("fingerprint", "labels")
     u, v = (
@@ -195,7 +211,11 @@ def test_labels_match_scikit_learn(dtype, t):
     assert abs(chance - reference[f"expected_mutual_information_{t}"]) < 0.02
 
 
-@pytest.mark.parametrize("n", [100, 300, 1000])
+@pytest.mark.parametrize(
+    ("n", "dtype"),
+    [*((n, "float64") for n in (100, 300, 1000)), (1000, "float32")],
+    indirect=["dtype"],
+)
 def test_bounds(dtype, n):
     reference = load("fingerprint", "bounds")
     (means,) = cast(reference, dtype, f"means_{n}")
@@ -207,31 +227,28 @@ def test_bounds(dtype, n):
             fingerprint.gaussian_overlaps(*posterior), dataset_size=100_000
         )
         bound = tolerance(dtype, 1e-12, 2e-6)
-        actual = jnp.stack([*bounds, large])
+        actual = jnp.stack([bounds.lower, bounds.upper, bounds.value, large])
         assert_close(actual, reference[f"values_{n}"][row], tolerance=bound)
 
 
 def test_uncertainty(dtype):
     reference = load("fingerprint", "uncertainty")
-    means, log_variances = cast(reference, dtype, "means", "log_variances")
-    overlaps = jax.vmap(fingerprint.gaussian_overlaps)(
-        means[..., None], log_variances[..., None]
-    )
+    channels = cast_channels(reference, dtype)
+    overlaps = overlaps_of(*channels)
+    all_pairs = fingerprint.gaussian_pairwise_chance(*channels)
     for k, (u, v) in enumerate(reference["pairs"]):
-        value, error, corrected = reference["jackknife"][k]
+        plugin, error, corrected = reference["jackknife"][k]
         actual = fingerprint.jackknife(overlaps[u], overlaps[v])
-        result = fingerprint.compare(overlaps[u], overlaps[v])
-        assert_close(jnp.stack(result), value, tolerance=tolerance(dtype, 1e-9, 2e-5))
-        bounds = tolerance(dtype, 1e-9, 1e-4), tolerance(dtype, 1e-9, 1e-3)
-        assert_close(jnp.stack(actual.standard_error), error, tolerance=bounds[0])
-        assert_close(jnp.stack(actual.bias_corrected), corrected, tolerance=bounds[1])
+        bounds = (tolerance(dtype, 1e-9, bound) for bound in (2e-5, 1e-4, 1e-3))
+        assert_close(jnp.stack(actual.plugin), plugin, tolerance=next(bounds))
+        assert_close(jnp.stack(actual.standard_error), error, tolerance=next(bounds))
+        assert_close(jnp.stack(actual.value), corrected, tolerance=next(bounds))
 
         chance = fingerprint.adjust_for_chance(overlaps[u], overlaps[v])
         expected = reference["chance"][k]
         bound = tolerance(dtype, 1e-10, 2e-5)
         assert_close(jnp.stack(chance), expected[2:], tolerance=bound)
         assert abs(chance.expected_mutual_information - expected[0]) < 0.003
-        all_pairs = fingerprint.gaussian_pairwise_chance(means, log_variances)
         actual = jnp.stack([x[u, v] for x in all_pairs])
         assert_close(actual, expected[2:], tolerance=bound)
 
@@ -240,10 +257,10 @@ def test_uncertainty(dtype):
     ("num_bins", "largest_gap", "nmi_gap"),
     [(64, 0.005, 0.001), (128, 0.0015, 0.0003), (256, 0.0004, 0.0001)],
 )
-def test_channels_against_many_bins(dtype, num_bins, largest_gap, nmi_gap):
+def test_channels_against_many_bins(num_bins, largest_gap, nmi_gap):
     reference = load("fingerprint", "channels")
-    means, log_variances = cast(reference, dtype, "means", "log_variances")
-    result = fingerprint.channel_pairwise(means, log_variances, num_bins=num_bins)
+    channels = cast_channels(reference, jnp.float32)
+    result = fingerprint.quantized_pairwise(*channels, num_bins=num_bins)
     for name in ("information", "mutual_information"):
         gap = reference[f"{name}_1024"] - np.asarray(getattr(result, name))
         assert gap.max() < largest_gap
@@ -253,9 +270,7 @@ def test_channels_against_many_bins(dtype, num_bins, largest_gap, nmi_gap):
 
 def test_channels_by_overlaps(dtype):
     reference = load("fingerprint", "channels")
-    result = fingerprint.gaussian_pairwise(
-        *cast(reference, dtype, "means", "log_variances")
-    )
+    result = fingerprint.gaussian_pairwise(*cast_channels(reference, dtype))
     bound = tolerance(dtype, 1e-10, 2e-5)
     for name in ("information", "nmi", "vi"):
         expected = reference[f"bhattacharyya_{name}"]
@@ -264,8 +279,7 @@ def test_channels_by_overlaps(dtype):
 
 def test_large_spaces(dtype):
     reference = load("fingerprint", "monte_carlo")
-    means, log_variances = cast(reference, dtype, "means", "log_variances")
-    overlaps = jax.vmap(fingerprint.gaussian_overlaps)(means, log_variances)
+    overlaps = overlaps_of_spaces(*cast(reference, dtype, "means", "log_variances"))
     result = fingerprint.pairwise(overlaps)
     for name in ("information", "nmi", "vi"):
         expected = reference[f"bhattacharyya_{name}"]

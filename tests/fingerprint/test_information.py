@@ -24,33 +24,33 @@ def test_one_point_carries_nothing(dtype):
 
 def test_information_lies_between_zero_and_log_n(dtype):
     for spread in (0.01, 1.0, 100.0):
-        means, log_variances = spaces.random_channels(50, 16, dtype, spread=spread)
+        means, log_variances = spaces.random_channels(16, 50, dtype, spread=spread)
         overlaps = spaces.overlaps_of(means, log_variances)
         values = jax.vmap(fingerprint.information)(overlaps)
         assert jnp.all(values > 0)
         assert jnp.all(values <= np.log(16) + 1e-5)
 
 
-def test_a_homogeneous_channel_has_the_known_offsets(dtype):
+def test_a_homogeneous_channel_has_the_known_offsets():
     # Evenly spaced means far closer than a deviation, far wider than it.
     n, sigma = 2000, 1.0
     length = 200.0
-    means = jnp.linspace(0, length, n).astype(dtype)[:, None]
+    means = jnp.linspace(0, length, n)[:, None]
     bounds = fingerprint.gaussian_information_bounds(means, 0 * means)
     truth = np.log(length / (sigma * np.sqrt(2 * np.pi * np.e)))
     # The ends of the interval add about one part in a hundred.
     assert abs(bounds.lower - (truth - np.log(4 / np.e) / 2)) < 0.02
     assert abs(bounds.upper - (truth + 0.5)) < 0.02
-    assert abs(bounds.blend - truth) < 0.02
+    assert abs(bounds.value - truth) < 0.02
 
 
-def test_the_blend_is_close_to_the_truth():
+def test_the_estimate_is_close_to_the_truth():
     reference = load("fingerprint", "bounds")
     values = reference["values_1000"]
-    lower, upper, blend = values[:, 0], values[:, 1], values[:, 2]
+    lower, upper, value = values[:, 0], values[:, 1], values[:, 2]
     truth = reference["true_information"]
     assert np.all((lower < truth) & (truth < upper))
-    assert np.all(np.abs(blend - truth) < 0.06)
+    assert np.all(np.abs(value - truth) < 0.06)
 
 
 def test_a_large_data_set_lifts_the_ceiling(dtype):
@@ -58,7 +58,7 @@ def test_a_large_data_set_lifts_the_ceiling(dtype):
     value = fingerprint.information(identity, dataset_size=1000.0)
     assert_close(value, np.log(1000))
     # The fingerprint as its own data set changes nothing.
-    means, log_variances = spaces.random_channels(1, 10, dtype)
+    means, log_variances = spaces.random_channels(10, 1, dtype)
     overlaps = spaces.overlaps_of(means, log_variances)[0]
     plain = fingerprint.information(overlaps)
     assert_close(fingerprint.information(overlaps, dataset_size=10), plain)
@@ -91,7 +91,7 @@ def test_a_point_without_overlap_with_itself_gives_infinity(dtype):
 def test_duplicates_have_finite_gradients(dtype):
     means = jnp.zeros((6, 2), dtype)
     gradient = jax.grad(
-        lambda *args: fingerprint.gaussian_information_bounds(*args).blend,
+        lambda *args: fingerprint.gaussian_information_bounds(*args).value,
         argnums=(0, 1),
     )(means, means)
     assert_all_finite(gradient)

@@ -22,11 +22,10 @@ def ensemble():
     rng = np.random.default_rng(0)
     sources = 3 * rng.normal(size=(2, 40))
     means = np.repeat(sources, 3, axis=0) + 0.1 * rng.normal(size=(6, 40))
-    comparison = fingerprint.gaussian_pairwise(
-        jnp.asarray(means, jnp.float32), jnp.zeros((6, 40), jnp.float32)
-    )
+    means = jnp.asarray(means.T, jnp.float32)
+    comparison = fingerprint.gaussian_pairwise(means, 0 * means)
     distances = fingerprint.channel_distances(comparison)
-    return comparison, fingerprint.structure(distances, min_samples=2)
+    return comparison, fingerprint.cluster_channels(distances, min_samples=2)
 
 
 @pytest.mark.parametrize(
@@ -39,17 +38,17 @@ def ensemble():
 def test_hot_spots_are_framed_under_their_reachability(
     ensemble, measure, quantity, distance
 ):
-    comparison, structure = ensemble
+    comparison, clusters = ensemble
     ax = plotting.similarity_matrix(
-        comparison, structure, measure=measure, label_nmi=np.linspace(0.1, 0.4, 6)
+        comparison, clusters, measure=measure, label_nmi=np.linspace(0.1, 0.4, 6)
     )
-    assert len(ax.lines) == structure.labels.max() + 1
+    assert len(ax.lines) == clusters.labels.max() + 1
     profile, strip = ax.child_axes
     assert profile.get_ylabel() == distance
     assert strip.get_xlabel() == "NMI with\nthe label,\nby overlaps"
     assert ax.images[0].colorbar.ax.get_ylabel() == quantity
     shown = np.asarray(ax.images[0].get_array())
-    order = structure.ordering
+    order = clusters.ordering
     similarity = comparison.nmi if measure == "nmi" else np.exp(-comparison.vi)
     np.testing.assert_allclose(shown, np.asarray(similarity)[np.ix_(order, order)])
 

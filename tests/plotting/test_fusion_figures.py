@@ -16,8 +16,8 @@ def close_figures():
 
 
 ANGLES = np.linspace(0, 6, 5)
-MEANS = np.stack([ANGLES, -ANGLES])
-LOG_VARIANCES = np.full((2, 5), np.log(4.0))
+MEANS = np.stack([ANGLES, -ANGLES], axis=1)
+LOG_VARIANCES = np.full((5, 2), np.log(4.0))
 
 
 def test_channels_are_lines_in_bands_of_one_standard_deviation():
@@ -43,13 +43,13 @@ def test_channels_bear_their_names_and_axes_their_quantities():
 @pytest.mark.parametrize(
     ("means", "log_variances", "name"),
     [
-        (np.zeros((2, 4)), np.zeros((2, 4)), "means"),
+        (np.zeros((4, 2)), np.zeros((4, 2)), "means"),
         (np.zeros(5), np.zeros(5), "means"),
-        (np.zeros((2, 5)), np.zeros((1, 5)), "log_variances"),
+        (np.zeros((5, 2)), np.zeros((5, 1)), "log_variances"),
     ],
 )
 def test_channels_of_other_points_are_refused(means, log_variances, name):
-    with pytest.raises(ValueError, match=rf"`{name}` to have shape \(m, n\)"):
+    with pytest.raises(ValueError, match=rf"`{name}` to have shape \(n, m\)"):
         plotting.channel_posteriors(ANGLES, means, log_variances)
 
 

@@ -13,8 +13,10 @@ from typing import NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxinfo._numerics import guarded
+from jaxinfo.fingerprint._types import PairwiseComparison
 
 
 class Rows(NamedTuple):
@@ -63,8 +65,17 @@ def shared(rows_u: Rows, rows_v: Rows) -> jax.Array:
     return jnp.log1p(covariance / (rows_u.mean * rows_v.mean))
 
 
-def shared_by_all_pairs(rows_u: Rows, rows_v: Rows) -> jax.Array:
-    """Terms of I(U;V) of all pairs, ``(b, m, n)``, ``(b, l, n)`` to ``(b, m, l)``."""
+def shared_by_all_pairs(rows_u: Rows, rows_v: Rows, weights: jax.Array) -> jax.Array:
+    """Weighted sums over rows of the terms of I(U;V) of all pairs of spaces.
+
+    Args:
+        rows_u: Rows of the first spaces; ``centred`` is ``(b, m, n)``.
+        rows_v: Rows of the second spaces; ``centred`` is ``(b, l, n)``.
+        weights: Weights of the rows. Shape ``(b,)``.
+
+    Returns:
+        Sums of shape ``(m, l)``.
+    """
     covariance = jnp.einsum(
         "bmn,bln->bml",
         rows_u.centred,
@@ -73,14 +84,45 @@ def shared_by_all_pairs(rows_u: Rows, rows_v: Rows) -> jax.Array:
     )
     scale = rows_u.mean[:, :, None] * rows_v.mean[:, None, :]
     chex.assert_equal_shape([covariance, scale])
-    return jnp.log1p(covariance / rows_u.centred.shape[-1] / scale)
+    terms = jnp.log1p(covariance / rows_u.centred.shape[-1] / scale)
+    return jnp.einsum("b,bml->ml", weights, terms)
 
 
-def normalized(mutual: jax.Array, own_u: jax.Array, own_v: jax.Array) -> jax.Array:
-    """NMI; ``own`` is the information that two draws of one space share."""
+def rounding_of_overlaps(dtype: jnp.dtype) -> float:
+    """Information that complements of overlaps show for rounding of these alone."""
+    # It is quadratic in the complements.
+    return float(2 * np.finfo(dtype).eps) ** 2
+
+
+def normalized(
+    mutual: jax.Array,
+    own_u: jax.Array,
+    own_v: jax.Array,
+    rounding: float = 0.0,
+) -> jax.Array:
+    """NMI, zero where an information is zero up to rounding.
+
+    Args:
+        mutual: I(U;V).
+        own_u: I(U;U'), which two draws from the first space share.
+        own_v: I(V;V').
+        rounding: The largest information that is nothing but rounding.
+    """
+    own_u, own_v = (jnp.where(own <= rounding, 0, own) for own in (own_u, own_v))
     return guarded.over_geometric_mean(mutual, own_u, own_v)
 
 
-def variation(mutual: jax.Array, own_u: jax.Array, own_v: jax.Array) -> jax.Array:
-    """Variation of information, not clipped."""
-    return own_u + own_v - 2 * mutual
+def comparison_of_pairs(
+    information: jax.Array, mutual: jax.Array, rounding: float = 0.0
+) -> PairwiseComparison:
+    """Comparison of all pairs from I(X;U) ``(m,)`` and I(U;V) ``(m, m)``."""
+    # Products of matrices are symmetric only up to rounding.
+    mutual = (mutual + mutual.T) / 2
+    own = jnp.diagonal(mutual)
+    own_u, own_v = own[:, None], own[None, :]
+    return PairwiseComparison(
+        information=information,
+        mutual_information=mutual,
+        nmi=normalized(mutual, own_u, own_v, rounding),
+        vi=own_u + own_v - 2 * mutual,
+    )

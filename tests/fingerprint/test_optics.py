@@ -1,4 +1,3 @@
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from tests.helpers import assert_close, load
 @pytest.mark.parametrize("min_samples", [20, 5])
 def test_clusters_of_stored_distances(measure, min_samples):
     reference = load("fingerprint", "structure")
-    found = fingerprint.structure(
+    found = fingerprint.cluster_channels(
         reference[f"{measure}_distances"], min_samples=min_samples
     )
     prefix = f"{measure}_{min_samples}"
@@ -37,12 +36,13 @@ def test_distances_of_the_stored_ensemble():
     reference = load("fingerprint", "structure")
     keep = reference["keep"]
     means, log_variances = (
-        jnp.asarray(reference[name], jnp.float32) for name in ("means", "log_variances")
+        jnp.asarray(reference[name].T, jnp.float32)
+        for name in ("means", "log_variances")
     )
     information = fingerprint.gaussian_pairwise(means, log_variances).information
     kept = np.flatnonzero(np.asarray(information) > 0.01 * np.log(2))
     np.testing.assert_array_equal(kept, keep)
-    comparison = fingerprint.gaussian_pairwise(means[keep], log_variances[keep])
+    comparison = fingerprint.gaussian_pairwise(means[:, keep], log_variances[:, keep])
     for measure in ("vi", "nmi"):
         actual = fingerprint.channel_distances(comparison, measure=measure)
         expected = reference[f"{measure}_distances"]
@@ -51,14 +51,14 @@ def test_distances_of_the_stored_ensemble():
 
 def test_representatives_are_the_middle_of_their_cluster():
     x = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 5.0, 5.1, 5.2])
-    found = fingerprint.structure(np.abs(x[:, None] - x), min_samples=2)
+    found = fingerprint.cluster_channels(np.abs(x[:, None] - x), min_samples=2)
     assert list(found.labels) == [0, 0, 0, 0, 0, 1, 1, 1]
     assert list(found.representatives) == [2, 6]
 
 
 def test_channels_that_coincide_are_one_cluster():
     x = np.repeat([0.0, 5.0], 4)
-    found = fingerprint.structure(np.abs(x[:, None] - x), min_samples=2)
+    found = fingerprint.cluster_channels(np.abs(x[:, None] - x), min_samples=2)
     assert len(set(found.labels[:4])) == 1
     assert len(set(found.labels[4:])) == 1
     assert found.labels[0] != found.labels[4]
@@ -93,13 +93,13 @@ def test_distances_are_never_negative(dtype):
 )
 def test_bad_distances_are_named(distances, min_samples, error, message):
     with pytest.raises(error, match=message):
-        fingerprint.structure(distances, min_samples=min_samples)
+        fingerprint.cluster_channels(distances, min_samples=min_samples)
 
 
 def test_missing_scikit_learn_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sklearn.cluster", None)
     with pytest.raises(ImportError, match=r'pip install "jaxinfo\[cluster\]"'):
-        fingerprint.structure(np.zeros((3, 3)), min_samples=2)
+        fingerprint.cluster_channels(np.zeros((3, 3)), min_samples=2)
 
 
 def test_unknown_measure_is_named():
@@ -108,39 +108,3 @@ def test_unknown_measure_is_named():
         ValueError, match=r"`measure` to be one of 'vi', 'nmi', got 'x'"
     ):
         fingerprint.channel_distances(comparison, measure="x")
-
-
-def test_fingerprints_repeat_no_point(key):
-    drawn = fingerprint.sample_fingerprint(key, num_data=20, num_points=20)
-    assert sorted(drawn.tolist()) == list(range(20))
-    with pytest.raises(ValueError, match="`num_points` to be at most `num_data`, 20"):
-        fingerprint.sample_fingerprint(key, num_data=20, num_points=21)
-
-
-def test_ensemble_mean_weighs_by_precision(dtype):
-    values, errors = np.array([0.8, 0.6, 0.7]), np.array([0.01, 0.02, 0.05])
-    mean, error = fingerprint.ensemble_mean(
-        *(jnp.asarray(x, dtype) for x in (values, errors))
-    )
-    weights = 1 / errors**2
-    assert_close(mean, np.sum(weights * values) / weights.sum())
-    assert_close(error, weights.sum() ** -0.5)
-
-
-def test_exact_values_outweigh_all_others(dtype):
-    values = jnp.asarray([1.0, 3.0, 100.0], dtype)
-    errors = jnp.asarray([0.0, 0.0, 1.0], dtype)
-    mean, error = fingerprint.ensemble_mean(values, errors)
-    assert (mean, error) == (2, 0)
-    gradient = jax.grad(lambda *args: fingerprint.ensemble_mean(*args).mean)(
-        values, errors
-    )
-    assert_close(gradient, [0.5, 0.5, 0.0])
-
-
-def test_tiny_errors_do_not_underflow_and_negative_ones_give_nan(dtype):
-    values = jnp.asarray([1.0, 3.0], dtype)
-    mean, error = fingerprint.ensemble_mean(values, jnp.full(2, 1e-30, dtype))
-    assert mean == 2
-    assert_close(error / 1e-30, 2**-0.5)
-    assert jnp.isnan(fingerprint.ensemble_mean(values, -values).mean)

@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxinfo._numerics import blocks, dimensions
+from jaxinfo._numerics import blocks
+from jaxinfo.fingerprint import _latents
 
 
 class Overlap(NamedTuple):
@@ -45,24 +46,12 @@ def distance_and_overlap(parts: Overlap) -> tuple[jax.Array, jax.Array]:
     return parts.complement - parts.factor * loss, parts.factor * (1 + loss)
 
 
-def whole(parts: Overlap) -> jax.Array:
-    """The coefficient alone, exactly one where nothing tells two posteriors apart."""
-    distance, overlap = distance_and_overlap(parts)
-    return nearer_to_one(distance, overlap)
-
-
 def nearer_to_one(distance: jax.Array, overlap: jax.Array) -> jax.Array:
-    """Choose the form of a coefficient that has lost no digits."""
+    """The form of a coefficient that has lost no digits.
+
+    Exactly one where nothing tells two posteriors apart.
+    """
     return jnp.where(distance < 0.5, 1 - distance, overlap)
-
-
-def over_dimensions(
-    fn: Callable[..., Overlap],
-    rows: tuple[jax.Array, ...],
-    columns: tuple[jax.Array, ...],
-) -> Overlap:
-    """Multiply the overlaps of all dimensions; see ``dimensions.fold``."""
-    return dimensions.fold(fn, product, rows, columns)
 
 
 def overlaps_of_products(
@@ -73,12 +62,13 @@ def overlaps_of_products(
     In blocks of rows, so that reverse mode does not hold ``d`` matrices.
 
     Args:
-        fn: The overlap of one latent, as ``over_dimensions`` takes it.
+        fn: The overlap of one latent, as ``_latents.fold`` takes it.
         parameters: Parameters of all posteriors, each of shape ``(n, d)``.
     """
 
     def block(rows: tuple[jax.Array, ...], _: jax.Array) -> tuple[None, jax.Array]:
-        return None, whole(over_dimensions(fn, rows, parameters))
+        parts = _latents.fold(fn, product, rows, parameters)
+        return None, nearer_to_one(*distance_and_overlap(parts))
 
     n, d = parameters[0].shape
     size = blocks.default_size(n * d, parameters[0].dtype.itemsize)
@@ -114,7 +104,7 @@ def bounded_difference(mean_i: jax.Array, mean_j: jax.Array) -> jax.Array:
 
 
 def standardised(
-    means: jax.Array, log_variances: jax.Array, axis: int
+    means: jax.Array, log_variances: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Means and standard deviations in units of a typical deviation, a power of two.
 
@@ -124,14 +114,13 @@ def standardised(
     zero or one anyway.
 
     Args:
-        means: Means.
-        log_variances: Logarithms of the variances, of the same shape.
-        axis: The axis over points, which share a unit.
+        means: Means of each latent or channel, points first. Shape ``(n, d)``.
+        log_variances: Logarithms of the variances. Shape ``(n, d)``.
     """
     log_scales = log_variances / 2
-    power = unit_power(log_scales, axis)
+    power = unit_power(log_scales)
     # Unless deviations are so small that the means would overflow in their unit.
-    largest = jnp.max(jnp.abs(jax.lax.stop_gradient(means)), axis=axis, keepdims=True)
+    largest = jnp.max(jnp.abs(jax.lax.stop_gradient(means)), axis=0, keepdims=True)
     has_limit = jnp.isfinite(largest) & (largest > 0)
     exponent = jnp.ceil(jnp.log2(jnp.where(has_limit, largest, 1)))
     least = exponent - int(0.45 * np.finfo(means.dtype).maxexp)
@@ -141,9 +130,9 @@ def standardised(
     return scaled_down(means, power), jnp.exp(jnp.clip(shifted, -limit, limit))
 
 
-def unit_power(log_scales: jax.Array, axis: int) -> jax.Array:
-    """Whole power of two nearest to a typical scale, without gradient."""
-    power = jnp.round(jnp.mean(log_scales, axis=axis, keepdims=True) / math.log(2))
+def unit_power(log_scales: jax.Array) -> jax.Array:
+    """Whole power of two nearest to the typical scale of points, without gradient."""
+    power = jnp.round(jnp.mean(log_scales, axis=0, keepdims=True) / math.log(2))
     return jax.lax.stop_gradient(jnp.where(jnp.isfinite(power), power, 0))
 
 

@@ -1,4 +1,4 @@
-"""Loops over the dimensions of points, one matrix of all pairs at a time."""
+"""Loops over the latents of posteriors, one matrix of all pairs of points at a time."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 T = TypeVar("T")
 
-# Up to this many dimensions the loop is unrolled and fused.
+# Up to this many latents the loop is unrolled and fused.
 _UNROLL_UP_TO = 16
 
 
@@ -18,15 +18,15 @@ def fold(
     rows: tuple[jax.Array, ...],
     columns: tuple[jax.Array, ...],
 ) -> T:
-    """Combine a function of all pairs over dimensions, ``(b, d)``, ``(n, d)``.
+    """Combine a function of all pairs over latents, ``(b, d)``, ``(n, d)``.
 
-    One term of shape ``(b, n)`` for each dimension: a trailing axis for the dimensions
-    would be an order of magnitude slower.
+    One term of shape ``(b, n)`` for each latent: a trailing axis for the latents would
+    be an order of magnitude slower.
 
     Args:
-        fn: ``fn(*row_entries, *column_entries)`` of one dimension, for arrays of shape
+        fn: ``fn(*row_entries, *column_entries)`` of one latent, for arrays of shape
             ``(b, 1)`` and ``(1, n)``.
-        combine: Combines the results of two dimensions.
+        combine: Combines the results of two latents.
         rows: Parameters of the rows, each of shape ``(b, d)``.
         columns: Parameters of the columns, each of shape ``(n, d)``.
     """

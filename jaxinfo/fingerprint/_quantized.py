@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, hellinger, logspace
-from jaxinfo.fingerprint import _compare
+from jaxinfo._numerics import checks, compiled, logspace
+from jaxinfo.fingerprint import _clusterings, _hellinger
 from jaxinfo.fingerprint._types import PairwiseComparison
 
 # Quantiles of each posterior that the bins follow, and how far they cover its tails.
@@ -16,7 +16,7 @@ _TAIL = 2.5
 
 
 @compiled.jit(static_argnames=("num_bins",))
-def channel_pairwise(
+def quantized_pairwise(
     means: ArrayLike, log_variances: ArrayLike, *, num_bins: int = 64
 ) -> PairwiseComparison:
     r"""Compare all pairs of one-dimensional Gaussian channels exactly.
@@ -40,19 +40,14 @@ def channel_pairwise(
     products for G bins, and :math:`O(m n G + m G^2)` memory, in reverse mode too.
 
     Args:
-        means: Means of the posteriors of each channel. Shape ``(m, n)``.
-        log_variances: Logarithms of their variances. Shape ``(m, n)``.
+        means: Means of the posteriors, one column per channel, as encoders give them.
+            Shape ``(n, m)``.
+        log_variances: Logarithms of their variances. Shape ``(n, m)``.
         num_bins: Number of bins G, at least 2. Static.
 
     Returns:
         Information of each channel, at most ``log(num_bins)``, and I(U;V), NMI and VI
         of each pair, in nats; the diagonal of I(U;V) is I(U;U').
-
-    Raises:
-        TypeError: If an argument is complex or not an array, or ``num_bins`` not an
-            int.
-        ValueError: If the arguments are not two-dimensional, empty, or differ in shape,
-            or ``num_bins`` is below 2.
 
     References:
         The quantities of Murphy et al., `Comparing the information content of
@@ -62,24 +57,26 @@ def channel_pairwise(
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxinfo import fingerprint
-        >>> means = jnp.array([[-9.0, -9.0, 9.0, 9.0]])
-        >>> print(fingerprint.channel_pairwise(means, 0 * means).information)  # log(2)
+        >>> means = jnp.array([[-9.0], [-9.0], [9.0], [9.0]])
+        >>> result = fingerprint.quantized_pairwise(means, 0 * means)
+        >>> print(result.information)  # log(2)
         [0.6931]
     """
     means, log_variances = checks.as_floats(
-        "(m, n)", means=means, log_variances=log_variances
+        "(n, m)", means=means, log_variances=log_variances
     )
     checks.at_least("num_bins", num_bins, 2)
-    n = means.shape[1]
-    means, scales = hellinger.standardised(means, log_variances, axis=1)
-    tables = jax.vmap(_bin_probabilities, in_axes=(0, 0, None))(means, scales, num_bins)
+    n = means.shape[0]
+    means, scales = _hellinger.standardised(means, log_variances)
+    tables = jax.vmap(_bin_probabilities, in_axes=(1, 1, None))(means, scales, num_bins)
     # Relative to the first point, so that a channel that tells nothing is exactly so.
     changes = tables - tables[:, :, :1]
     shifts = jnp.mean(changes, axis=2)
     masses = tables[:, :, 0] + shifts
     centred = changes - shifts[:, :, None]
     information = jnp.sum(_terms(masses[:, :, None], centred), axis=(1, 2)) / n
-    return _compare.pairwise_of(information, _mutual_information(masses, centred))
+    mutual = _mutual_information(masses, centred)
+    return _clusterings.comparison_of_pairs(information, mutual)
 
 
 def _mutual_information(masses: jax.Array, centred: jax.Array) -> jax.Array:
