@@ -136,8 +136,8 @@ def label_overlaps(labels: ArrayLike) -> jax.Array:
     clusterings. Not differentiable. Costs :math:`O(n^2)`.
 
     Args:
-        labels: Integer cluster of each point; any values of 32 bits (without x64, jax
-            itself wraps larger ones). Shape ``(n,)``.
+        labels: Integer cluster of each point, any values in the range of the default
+            integer. Shape ``(n,)``.
 
     Returns:
         Overlaps, exactly 0 or 1, in the default floating dtype. Shape ``(n, n)``.

@@ -71,7 +71,9 @@ def test_errors_match_the_spread_of_fingerprints(key):
         assert 0.8 < ratio < 1.3, (name, ratio)
 
 
-@pytest.mark.parametrize("n", [2, 20])
+@pytest.mark.parametrize(
+    ("n", "dtype"), [(2, "float32"), (20, "float64")], indirect=["dtype"]
+)
 def test_edges_have_finite_values_and_gradients(dtype, n):
     def total(overlaps):
         result = fingerprint.jackknife(overlaps, overlaps)

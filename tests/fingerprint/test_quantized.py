@@ -11,8 +11,8 @@ from tests.helpers import assert_all_finite, assert_close
 def test_more_bins_tell_more():
     # Halving the number of bins merges neighbours: information cannot rise.
     means, log_variances = spaces.random_channels(40, 5, jnp.float32)
-    finest = fingerprint.quantized_pairwise(means, log_variances, num_bins=512)
-    for num_bins in (8, 32, 128):
+    finest = fingerprint.quantized_pairwise(means, log_variances, num_bins=256)
+    for num_bins in (8, 64):
         result = fingerprint.quantized_pairwise(means, log_variances, num_bins=num_bins)
         assert jnp.all(result.information <= finest.information + 1e-5)
         assert jnp.all(result.mutual_information <= finest.mutual_information + 1e-5)

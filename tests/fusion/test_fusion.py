@@ -25,41 +25,67 @@ def start(dtype):
     return reference, jax.vmap(fingerprint.gaussian_overlaps)(*references), initial
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_loss_and_gradient_match_the_reference(dtype, objective):
-    reference, references, initial = start(dtype)
+@jax.jit
+def all_losses(overlaps, references):
+    """Loss by each objective, in one program."""
+    return {
+        objective: fusion.loss(overlaps, references, objective=objective)
+        for objective in OBJECTIVES
+    }
 
-    def value(means, log_variances):
+
+@jax.jit
+def all_losses_and_gradients(means, log_variances, references):
+    """Loss by each objective and its gradient in the posteriors, in one program."""
+
+    def losses(means, log_variances):
         overlaps = fingerprint.gaussian_overlaps(means, log_variances)
-        return fusion.loss(overlaps, references, objective=objective)
+        values = all_losses(overlaps, references)
+        return values, values
 
-    loss, gradients = jax.value_and_grad(value, argnums=(0, 1))(*initial)
+    gradients, values = jax.jacrev(losses, argnums=(0, 1), has_aux=True)(
+        means, log_variances
+    )
+    return values, gradients
+
+
+def test_loss_and_gradient_match_the_reference(dtype):
+    reference, references, initial = start(dtype)
+    losses, gradients = all_losses_and_gradients(*initial, references)
     is_double = dtype == jnp.float64
-    expected = reference[f"{objective}_loss"]
-    assert abs(loss - expected) < (1e-10 if is_double else 1e-5 * abs(expected))
-    for gradient, name in zip(gradients, ("means", "log_variances"), strict=True):
-        expected = reference[f"{objective}_grad_{name}"]
-        gap = np.max(np.abs(np.asarray(gradient) - expected)) / np.max(np.abs(expected))
-        assert gap < (1e-9 if is_double else 1e-3), name
+    for objective in OBJECTIVES:
+        expected = reference[f"{objective}_loss"]
+        bound = 1e-10 if is_double else 1e-5 * abs(expected)
+        assert abs(losses[objective] - expected) < bound, objective
+        for gradient, name in zip(
+            gradients[objective], ("means", "log_variances"), strict=True
+        ):
+            expected = reference[f"{objective}_grad_{name}"]
+            gap = np.max(np.abs(np.asarray(gradient) - expected))
+            gap /= np.max(np.abs(expected))
+            assert gap < (1e-9 if is_double else 1e-3), (objective, name)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_descent_matches_the_reference_step_by_step(x64, objective):
     reference, references, initial = start(jnp.float64)
-    for num_steps in (10, 100):
+    bound = 1e-6 if objective == "nmi" else 1e-8
+    # Plain descent has no memory, so ten steps, ten times, are a hundred.
+    for num_steps in range(10, 110, 10):
         result = fusion.fuse(
             jax.random.key(0),
             references,
             dim=2,
             optimizer=SGD,
-            num_steps=num_steps,
+            num_steps=10,
             objective=objective,
             initial=tuple(initial),
         )
-        bound = 1e-6 if objective == "nmi" else 1e-8
-        for name in ("means", "log_variances", "loss"):
-            expected = reference[f"{objective}_{name}_{num_steps}"]
-            assert_close(getattr(result, name), expected, tolerance=bound)
+        initial = result.means, result.log_variances
+        if num_steps in (10, 100):
+            for name in ("means", "log_variances", "loss"):
+                expected = reference[f"{objective}_{name}_{num_steps}"]
+                assert_close(getattr(result, name), expected, tolerance=bound)
 
 
 SGD = optax.sgd(3.0)
@@ -108,14 +134,13 @@ def test_losses_are_those_before_each_step(key):
     assert long.losses.shape == (5,)
 
 
-def test_a_space_is_recovered_from_itself(dtype, key):
-    x = jnp.linspace(-3, 3, 30).astype(dtype)[:, None]
+def test_a_space_is_recovered_from_itself(key):
+    x = jnp.linspace(-3, 3, 20)[:, None]
     references = fingerprint.gaussian_overlaps(x, 0 * x)[None]
     fused = fusion.fuse(
         key, references, dim=1, optimizer=ADAM, num_steps=400, init_scale=0.5
     )
     assert fused.loss < -0.9
-    assert fused.means.dtype == dtype
 
 
 @pytest.mark.parametrize(
@@ -168,15 +193,10 @@ def test_restarts_are_batched_by_vmap(key):
     assert_close(batched.loss, [fuse(one).loss for one in keys])
 
 
-def test_references_without_information_have_finite_losses_and_gradients(dtype):
-    ones = jnp.ones((5, 5), dtype)
-    for objective in OBJECTIVES:
-        value, gradient = jax.value_and_grad(
-            lambda b, objective=objective: fusion.loss(
-                b, ones[None], objective=objective
-            )
-        )(ones)
-        assert_all_finite((value, gradient))
+def test_references_without_information_have_finite_losses_and_gradients():
+    ones = jnp.ones((6, 6))
+    assert_all_finite(all_losses(ones, ones[None]))
+    assert_all_finite(jax.jit(jax.jacrev(all_losses))(ones, ones[None]))
 
 
 def test_gradients_through_a_descent_hold_no_overlaps_of_each_step():
@@ -194,11 +214,11 @@ def test_gradients_through_a_descent_hold_no_overlaps_of_each_step():
 
 def test_loss_of_equal_spaces_is_the_best(dtype):
     overlaps = fingerprint.label_overlaps(jnp.arange(6) % 3).astype(dtype)
-    assert_close(fusion.loss(overlaps, overlaps[None]), -1.0)
-    assert_close(fusion.loss(overlaps, overlaps[None], objective="vi"), 0.0)
-    assert_close(fusion.loss(overlaps, overlaps[None], objective="nmi"), -1.0)
-    information = fusion.loss(overlaps, overlaps[None], objective="mutual_information")
-    assert_close(information, -np.log(3))
+    losses = all_losses(overlaps, overlaps[None])
+    assert_close(losses["exp_vi"], -1.0)
+    assert_close(losses["vi"], 0.0)
+    assert_close(losses["nmi"], -1.0)
+    assert_close(losses["mutual_information"], -np.log(3))
 
 
 def test_a_flax_encoder_embeds_points_off_the_fingerprint():
@@ -243,8 +263,8 @@ def test_continuity_matches_definition(dtype, closed):
     assert_close(actual, expected, scale=10)
 
 
-def test_a_cut_ring_is_told_from_a_closed_one(dtype):
-    angles = jnp.linspace(0, 1.5 * np.pi, 50).astype(dtype)
+def test_a_cut_ring_is_told_from_a_closed_one():
+    angles = jnp.linspace(0, 1.5 * np.pi, 50)
     arc = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=1)
     assert fusion.continuity(arc, 0 * arc, closed=False) < 1.01
     assert fusion.continuity(arc, 0 * arc) > 100
