@@ -53,20 +53,36 @@ def relative_entropy(p: jax.Array, q: jax.Array, log_q: jax.Array) -> jax.Array:
     Zero where ``p`` is, with a zero gradient; infinite where only ``q`` is zero; NaN
     where either is negative. ``log_q`` is given apart as ``q`` may underflow.
     """
+    is_near, near, far = _near_and_far(p, q, log_q)
+    return jnp.where(is_near, near + jnp.where(is_near, p - q, 0), far)
+
+
+def relative_excess(p: jax.Array, q: jax.Array, log_q: jax.Array) -> jax.Array:
+    """Terms ``p log(p / q) - p + q``, elementwise: none is negative.
+
+    For distributions they have the sum of `relative_entropy`, to relative precision.
+    The gradient is finite where ``p`` is zero.
+    """
+    is_near, near, far = _near_and_far(p, q, log_q)
+    return jnp.where(is_near, near, far + jnp.where(is_near, 0, q - p))
+
+
+def _near_and_far(
+    p: jax.Array, q: jax.Array, log_q: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """``p log(p / q) - p + q`` where ``p`` is close to ``q``, ``p log(p / q)`` else."""
     is_near = jnp.abs(p - q) < q / 2
     # Where p is close to q the logarithm of the quotient loses its digits.
     near_p, near_q = jnp.where(is_near, p, 1), jnp.where(is_near, q, 1)
     # The derivative of a quotient squares its divisor, which would underflow for rare
     # events: divide by its root twice.
     root = jnp.sqrt(near_q)
-    near = near_q * excess((near_p - near_q) / root / root) + (near_p - near_q)
+    near = near_q * excess((near_p - near_q) / root / root)
     is_far = ~is_near & (p != 0)
     far_p, far_log_q = jnp.where(is_far, p, 1), jnp.where(is_far, log_q, 0)
     far = far_p * (jnp.log(far_p) - far_log_q)
-    is_valid = (p >= 0) & (q >= 0)
-    return jnp.where(
-        is_valid, jnp.where(is_near, near, jnp.where(is_far, far, 0)), jnp.nan
-    )
+    far = jnp.where(is_far, far, 0)
+    return is_near, near, jnp.where((p >= 0) & (q >= 0), far, jnp.nan)
 
 
 def log_mean_exp(x: jax.Array, axis: int) -> jax.Array:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, logspace
+from jaxinfo.measures import _tables
 
 
 @compiled.jit
@@ -21,17 +22,12 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> jax.Array:
     the limit, is zero. Costs :math:`O(k)`.
 
     Args:
-        p: Probabilities, not renormalised. Shape ``(k,)``.
-        q: Probabilities, not renormalised. Shape ``(k,)``.
+        p: Probabilities, never renormalised. Shape ``(k,)``.
+        q: Probabilities, never renormalised. Shape ``(k,)``.
 
     Returns:
-        Divergence in nats, never negative for distributions; infinite where ``q_i`` is
-        0 and ``p_i`` is not; NaN if an entry is negative. Shape ``()``.
-
-    Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If the arguments are not one-dimensional, empty, or differ in
-            length.
+        Divergence in nats, never negative; infinite where ``q_i`` is 0 and ``p_i`` is
+        not; NaN if the `entropy` of an argument is. Shape ``()``.
 
     References:
         Kullback and Leibler, `On information and sufficiency
@@ -44,7 +40,7 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> jax.Array:
         >>> print(measures.kl_divergence(p, q))
         0.5108
     """
-    p, q = checks.as_floats("(k,)", p=p, q=q)
+    p, q = _read(p, q)
     return jnp.sum(logspace.relative_entropy(p, q, logspace.log(q)))
 
 
@@ -60,17 +56,12 @@ def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> jax.Array:
     probability of zero, infinite in the limit, is finite. Costs :math:`O(k)`.
 
     Args:
-        p: Probabilities, not renormalised. Shape ``(k,)``.
-        q: Probabilities, not renormalised. Shape ``(k,)``.
+        p: Probabilities, never renormalised. Shape ``(k,)``.
+        q: Probabilities, never renormalised. Shape ``(k,)``.
 
     Returns:
-        Divergence in nats, between 0 and ``log(2)`` for distributions; NaN if an entry
-        is negative. Shape ``()``.
-
-    Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If the arguments are not one-dimensional, empty, or differ in
-            length.
+        Divergence in nats, between 0 and ``log(2)``; NaN if the `entropy` of an
+        argument is. Shape ``()``.
 
     References:
         Lin, `Divergence measures based on the Shannon entropy
@@ -82,8 +73,16 @@ def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> jax.Array:
         >>> print(measures.jensen_shannon_divergence(jnp.eye(2)[0], jnp.eye(2)[1]))
         0.6931
     """
-    p, q = checks.as_floats("(k,)", p=p, q=q)
+    p, q = _read(p, q)
     # From the sum, as halves of the smallest numbers underflow.
     middle, log_middle = (p + q) / 2, logspace.log(p + q) - math.log(2)
     terms = [logspace.relative_entropy(x, middle, log_middle) for x in (p, q)]
     return jnp.sum(terms[0] + terms[1]) / 2
+
+
+def _read(p: ArrayLike, q: ArrayLike) -> tuple[jax.Array, jax.Array]:
+    """Check two tables of one length, each in the precision that it came in."""
+    checks.as_floats("(k,)", p=p, q=q)
+    tables = _tables.as_table("p", p, "(k,)"), _tables.as_table("q", q, "(k,)")
+    one, other = checks.promote(*tables)
+    return one, other

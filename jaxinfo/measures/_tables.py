@@ -1,5 +1,7 @@
 """Entropy and information of probability tables."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -18,15 +20,11 @@ def entropy(p: ArrayLike) -> jax.Array:
     zero. Costs :math:`O(k)`.
 
     Args:
-        p: Probabilities, not renormalised. Shape ``(k,)``.
+        p: Probabilities, never renormalised. Shape ``(k,)``.
 
     Returns:
-        Entropy in nats, between 0 and ``log(k)`` for a distribution; NaN if an entry is
-        negative. Shape ``()``.
-
-    Raises:
-        TypeError: If ``p`` is complex or not an array.
-        ValueError: If ``p`` is not one-dimensional or empty.
+        Entropy in nats, between 0 and ``log(k)``; NaN if an entry is negative or the
+        sum is off 1 by more than the square root of the rounding unit. Shape ``()``.
 
     References:
         Shannon, `A mathematical theory of communication
@@ -38,7 +36,7 @@ def entropy(p: ArrayLike) -> jax.Array:
         >>> print(measures.entropy(jnp.full(4, 0.25)))  # log(4)
         1.3863
     """
-    p = checks.as_float("p", p, "(k,)")
+    p = as_table("p", p, "(k,)")
     return -jnp.sum(logspace.xlogx(p))
 
 
@@ -54,15 +52,11 @@ def mutual_information(p_xy: ArrayLike) -> jax.Array:
     zero. Costs :math:`O(kl)`.
 
     Args:
-        p_xy: Joint probabilities, not renormalised. Shape ``(k, l)``.
+        p_xy: Joint probabilities, never renormalised. Shape ``(k, l)``.
 
     Returns:
-        Mutual information in nats, between 0 and ``log(min(k, l))`` for a distribution;
-        NaN if an entry is negative. Shape ``()``.
-
-    Raises:
-        TypeError: If ``p_xy`` is complex or not an array.
-        ValueError: If ``p_xy`` is not two-dimensional or empty.
+        Mutual information in nats, between 0 and ``log(min(k, l))``; NaN for a table
+        whose `entropy` is NaN. Shape ``()``.
 
     References:
         Cover and Thomas, `Elements of information theory
@@ -75,7 +69,7 @@ def mutual_information(p_xy: ArrayLike) -> jax.Array:
         >>> print(measures.mutual_information(copy))  # log(2)
         0.6931
     """
-    p_xy = checks.as_float("p_xy", p_xy, "(k, l)")
+    p_xy = as_table("p_xy", p_xy, "(k, l)")
     p_x, p_y = jnp.sum(p_xy, axis=1)[:, None], jnp.sum(p_xy, axis=0)[None, :]
     log_product = logspace.log(p_x) + logspace.log(p_y)
     return jnp.sum(logspace.relative_entropy(p_xy, p_x * p_y, log_product))
@@ -92,16 +86,12 @@ def conditional_mutual_information(p_xyz: ArrayLike) -> jax.Array:
     zero. Costs :math:`O(klm)`.
 
     Args:
-        p_xyz: Joint probabilities, not renormalised; the last axis is the condition.
+        p_xyz: Joint probabilities, never renormalised; the last axis is the condition.
             Shape ``(k, l, m)``.
 
     Returns:
-        Conditional mutual information in nats, between 0 and ``log(min(k, l))`` for a
-        distribution; NaN if an entry is negative. Shape ``()``.
-
-    Raises:
-        TypeError: If ``p_xyz`` is complex or not an array.
-        ValueError: If ``p_xyz`` is not three-dimensional or empty.
+        Conditional mutual information in nats, between 0 and ``log(min(k, l))``; NaN
+        for a table whose `entropy` is NaN. Shape ``()``.
 
     References:
         Cover and Thomas, `Elements of information theory
@@ -114,7 +104,7 @@ def conditional_mutual_information(p_xyz: ArrayLike) -> jax.Array:
         >>> print(measures.conditional_mutual_information(xor))  # log(2)
         0.6931
     """
-    p_xyz = checks.as_float("p_xyz", p_xyz, "(k, l, m)")
+    p_xyz = as_table("p_xyz", p_xyz, "(k, l, m)")
     p_xz = jnp.sum(p_xyz, axis=1, keepdims=True)
     p_yz = jnp.sum(p_xyz, axis=0, keepdims=True)
     p_z = jnp.sum(p_xyz, axis=(0, 1), keepdims=True)
@@ -142,15 +132,11 @@ def variation_of_information(p_xy: ArrayLike) -> jax.Array:
     zero. Costs :math:`O(kl)`.
 
     Args:
-        p_xy: Joint probabilities, not renormalised. Shape ``(k, l)``.
+        p_xy: Joint probabilities, never renormalised. Shape ``(k, l)``.
 
     Returns:
-        Variation of information in nats, between 0 and ``log(k l)`` for a distribution;
-        NaN if an entry is negative. Shape ``()``.
-
-    Raises:
-        TypeError: If ``p_xy`` is complex or not an array.
-        ValueError: If ``p_xy`` is not two-dimensional or empty.
+        Variation of information in nats, between 0 and ``log(k l)``; NaN for a table
+        whose `entropy` is NaN. Shape ``()``.
 
     References:
         Meila, `Comparing clusterings - an information based distance
@@ -163,7 +149,7 @@ def variation_of_information(p_xy: ArrayLike) -> jax.Array:
         >>> print(measures.variation_of_information(independent))  # 2 log(2)
         1.3863
     """
-    p_xy = checks.as_float("p_xy", p_xy, "(k, l)")
+    p_xy = as_table("p_xy", p_xy, "(k, l)")
     p_x, p_y = jnp.sum(p_xy, axis=1)[:, None], jnp.sum(p_xy, axis=0)[None, :]
     # Both conditional entropies have no negative term: nothing cancels.
     given_x = logspace.xlogy(p_xy, p_x) - logspace.xlogx(p_xy)
@@ -178,19 +164,18 @@ def normalized_mutual_information(p_xy: ArrayLike) -> jax.Array:
     .. math::
         \mathrm{NMI}(X,Y) = \frac{I(X;Y)}{\sqrt{H(X) H(Y)}} .
 
-    It is 0 where an entropy is 0. Differentiable; where an entropy or a cell
-    is 0 the derivative is zero. Costs :math:`O(kl)`.
+    It is 0 where an entropy is 0 up to rounding, below :math:`4 \epsilon^2` for the
+    rounding unit :math:`\epsilon`. Information and entropies are evaluated without
+    cancellation, so that tiny entropies above that keep their ratio, and a constant has
+    none whatever its probabilities sum to. Differentiable, with a finite derivative
+    where an entropy or a cell is 0. Costs :math:`O(kl)`.
 
     Args:
-        p_xy: Joint probabilities, not renormalised. Shape ``(k, l)``.
+        p_xy: Joint probabilities, never renormalised. Shape ``(k, l)``.
 
     Returns:
-        Normalised mutual information, dimensionless, between 0 and 1 for a
-        distribution; NaN if an entry is negative. Shape ``()``.
-
-    Raises:
-        TypeError: If ``p_xy`` is complex or not an array.
-        ValueError: If ``p_xy`` is not two-dimensional or empty.
+        Normalised mutual information, dimensionless, between 0 and 1; NaN for a table
+        whose `entropy` is NaN. Shape ``()``.
 
     References:
         Strehl and Ghosh, `Cluster ensembles
@@ -202,9 +187,42 @@ def normalized_mutual_information(p_xy: ArrayLike) -> jax.Array:
         >>> print(measures.normalized_mutual_information(jnp.eye(3) / 3))
         1.0
     """
-    p_xy = checks.as_float("p_xy", p_xy, "(k, l)")
+    p_xy = as_table("p_xy", p_xy, "(k, l)")
+    p_x, p_y = jnp.sum(p_xy, axis=1), jnp.sum(p_xy, axis=0)
+    log_product = logspace.log(p_x)[:, None] + logspace.log(p_y)[None, :]
+    product = p_x[:, None] * p_y[None, :]
+    # The same sum as that of `mutual_information`, of terms of which none is negative.
+    information = jnp.sum(logspace.relative_excess(p_xy, product, log_product))
     return guarded.over_geometric_mean(
-        mutual_information(p_xy),
-        entropy(jnp.sum(p_xy, axis=1)),
-        entropy(jnp.sum(p_xy, axis=0)),
+        information, _entropy_beside_largest(p_x), _entropy_beside_largest(p_y)
     )
+
+
+def as_table(name: str, p: ArrayLike, shape: str) -> jax.Array:
+    """Check a table of probabilities; all NaN if it is none.
+
+    That is, if an entry is negative or the sum is off 1 by more than rounding explains.
+    Counts, or logarithms, would otherwise give a number that looks like information.
+    """
+    table = checks.as_float(name, p, shape)
+    tolerance = math.sqrt(checks.data_eps(table))
+    is_table = jnp.all(table >= 0) & (jnp.abs(jnp.sum(table) - 1) <= tolerance)
+    return jnp.where(is_table, table, jnp.nan)
+
+
+def _entropy_beside_largest(p: jax.Array) -> jax.Array:
+    """Entropy ``()`` in which the largest probability is one less the others.
+
+    Exactly zero if there are no others; zero, too, where it is so small that the
+    information of independent variables is of its size by rounding.
+    """
+    is_largest = jnp.arange(p.shape[0]) == jnp.argmax(p)
+    others = jnp.where(is_largest, 0, p)
+    rest, largest = jnp.sum(others), jnp.sum(jnp.where(is_largest, p, 0))
+    is_rare = rest < 0.5
+    # -(1 - r) log(1 - r) = r - excess(-r)
+    of_rare = rest - logspace.excess(-jnp.where(is_rare, rest, 0))
+    of_largest = jnp.where(is_rare, of_rare, -logspace.xlogx(largest))
+    entropy = of_largest - jnp.sum(logspace.xlogx(others))
+    is_nothing = entropy <= 4 * float(jnp.finfo(p.dtype).eps) ** 2
+    return jnp.where(is_nothing, 0, entropy)

@@ -12,16 +12,13 @@ from jaxinfo._numerics import checks, compiled
 def nats_to_bits(value: ArrayLike) -> jax.Array:
     r"""Convert information from nats to bits, :math:`v / \log 2`.
 
-    Differentiable. Costs one multiplication an entry.
+    Differentiable. Costs one multiplication per entry.
 
     Args:
         value: Information in nats. Array of any shape.
 
     Returns:
         Information in bits. The shape of ``value``.
-
-    Raises:
-        TypeError: If ``value`` is complex or not an array.
 
     Example:
         >>> import jax.numpy as jnp

@@ -13,11 +13,11 @@ from jax.test_util import check_grads
 
 import jaxinfo
 from tests import helpers
-from tests.contracts import diffusion_cases, gmm_cases
+from tests.contracts import diffusion_cases, gmm_cases, measures_cases
 from tests.contracts.cases import CASES as SMALLER_CASES
 from tests.contracts.cases import HOST_SIDE, cast
 
-CASES = SMALLER_CASES | diffusion_cases.CASES | gmm_cases.CASES
+CASES = measures_cases.CASES | SMALLER_CASES | diffusion_cases.CASES | gmm_cases.CASES
 
 
 def public_functions():
@@ -72,7 +72,7 @@ def scalar_of(case, args):
     def scalar(*chosen):
         full = list(args)
         for position, value in zip(case.grad, chosen, strict=True):
-            full[position] = value
+            full[position] = case.through(value)
         result = case.fn(*full, **case.kwargs)
         # Unequal weights, as sums of derivatives may cancel by symmetry.
         return sum(

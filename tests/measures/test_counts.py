@@ -3,7 +3,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import special
-from sklearn.metrics.cluster import contingency_matrix
 
 from jaxinfo import measures
 from tests.helpers import assert_all_finite, assert_close
@@ -63,34 +62,3 @@ def test_unknown_estimator_is_named():
         ValueError, match=r"`estimator` to be one of 'plugin'.*got 'mm'"
     ):
         measures.entropy_of_counts(jnp.ones(2), estimator="mm")
-
-
-def test_contingency_matches_scikit_learn():
-    x, y = np.random.default_rng(0).integers(0, 3, (2, 50))
-    table = measures.contingency_table(x, y, num_x=3, num_y=3)
-    np.testing.assert_array_equal(table, contingency_matrix(x, y))
-
-
-@pytest.mark.parametrize("wrong", [-1, 2])
-def test_labels_out_of_range_give_nan(wrong):
-    x = jnp.array([0, wrong])
-    assert jnp.all(
-        jnp.isnan(measures.contingency_table(x, jnp.zeros(2, int), num_x=2, num_y=2))
-    )
-
-
-@pytest.mark.parametrize("kind", [np.uint8, np.int8])
-def test_narrow_labels_are_widened(kind):
-    labels = np.array([0, 100, 100], kind)
-    table = measures.contingency_table(labels, labels, num_x=300, num_y=300)
-    assert table[100, 100] == 2
-
-
-def test_labels_must_be_integers_of_equal_number():
-    x = jnp.zeros(3, int)
-    with pytest.raises(TypeError, match="Expected `labels_y` to hold integers"):
-        measures.contingency_table(x, jnp.zeros(3), num_x=1, num_y=1)
-    with pytest.raises(ValueError, match=r"`labels_y` to have shape \(n,\) with n = 3"):
-        measures.contingency_table(x, x[:2], num_x=1, num_y=1)
-    with pytest.raises(ValueError, match="`num_x` to be at least 1, got 0"):
-        measures.contingency_table(x, x, num_x=0, num_y=1)

@@ -67,6 +67,14 @@ def test_negative_entries_give_nan(dtype):
         assert jnp.isnan(fn(q, p))
 
 
+def test_what_is_no_distribution_gives_nan(dtype):
+    p, counts = jnp.asarray([0.5, 0.5], dtype), jnp.asarray([5.0, 3.0], dtype)
+    for fn in (measures.kl_divergence, measures.jensen_shannon_divergence):
+        assert jnp.isnan(fn(counts, p))
+        assert jnp.isnan(fn(p, counts))
+        assert jnp.isfinite(fn(p, p * (1 + float(jnp.finfo(dtype).eps) ** 0.5 / 2)))
+
+
 def test_unequal_lengths_are_named():
     with pytest.raises(ValueError, match=r"Expected `q` to have shape \(2,\), as `p`"):
         measures.kl_divergence(jnp.ones(2), jnp.ones(3))
