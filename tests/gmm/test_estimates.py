@@ -341,7 +341,8 @@ class TestSelection:
         assert chosen.num_components == 2
         assert chosen.converged
         fit = gmm.fit(jax.random.key(0), self.x, num_components=2)
-        assert_close(chosen.log_likelihood, fit.log_likelihood, tolerance=1e-4)
+        # From a solution of each fold, it is at least as good as from one start.
+        assert chosen.log_likelihood > fit.log_likelihood - 1e-4
         # Fewer rows than that are fitted with as many components as there are rows.
         few = self.select(
             min_components=2, max_components=2, weights=jnp.zeros(300).at[0].set(1)

@@ -229,13 +229,15 @@ def monte_carlo(fitted, seed, num_samples=100_000):
     d = means.shape[1]
     given = list(range(2, d))
 
-    def log_prob(dims):
+    def log_prob_of(dims):
         part = covariances[:, dims][:, :, dims]
         return log_prob(mixture(weights, means[:, dims], part), x[:, dims])
 
-    ratio = log_prob(list(range(d))) - log_prob([0, *given]) - log_prob([1, *given])
+    parts = [list(range(d)), [0, *given], [1, *given]]
+    joint, first, second = (log_prob_of(dims) for dims in parts)
+    ratio = joint - first - second
     if given:
-        ratio = ratio + log_prob(given)
+        ratio = ratio + log_prob_of(given)
     return ratio.mean()
 
 
