@@ -126,6 +126,7 @@ def test_gradient_of_an_estimate_equals_finite_differences(x64, key):
 
     slope, number = jax.grad(value, has_aux=True)(0.0)
     assert number > 1
-    step = 1e-5
+    # Rounding decides whether the last Newton step is taken: values jump by 4e-10.
+    step = 1e-4
     difference = (value(step)[0] - value(-step)[0]) / (2 * step)
     np.testing.assert_allclose(slope, difference, rtol=1e-4)
