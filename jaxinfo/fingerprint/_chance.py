@@ -237,7 +237,12 @@ def _chebyshev_polynomials(x: jax.Array) -> jax.Array:
 
     By their recurrence, which unlike barycentric weights has a gradient at the nodes.
     """
-    polynomials = [jnp.ones_like(x), x]
-    for _ in range(_DEGREE - 1):
-        polynomials.append(2 * x * polynomials[-1] - polynomials[-2])
-    return jnp.stack(polynomials)
+
+    def step(
+        last: tuple[jax.Array, jax.Array], _: None
+    ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        before, polynomial = last
+        return (polynomial, 2 * x * polynomial - before), before
+
+    (last, _), polynomials = jax.lax.scan(step, (jnp.ones_like(x), x), length=_DEGREE)
+    return jnp.concatenate([polynomials, last[None]])

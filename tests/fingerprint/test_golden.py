@@ -297,7 +297,7 @@ def test_monte_carlo_of_large_spaces(key):
             log_variances[u],
             means[v],
             log_variances[v],
-            num_samples=20_000,
+            num_samples=6_000,
         )
         for name, expected in (
             ("information_u", reference["information"][u]),
