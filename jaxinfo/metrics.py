@@ -98,10 +98,6 @@ class SpectralEntropy(_OfSample):
         argname: Keyword under which `update` gets the rows, so that metrics of several
             layers can stand in one ``nnx.MultiMetric``.
 
-    Raises:
-        TypeError: If ``key`` is not a typed key, or a size not an int.
-        ValueError: If a size is below 1.
-
     Example:
         >>> import jax
         >>> from jaxinfo import metrics
@@ -149,7 +145,7 @@ class SpectralEntropy(_OfSample):
             bandwidth=self.bandwidth,
             diffusion_time=self.diffusion_time,
             alpha=self.alpha,
-            where=self.reservoir.ranks[...] > 0,
+            mask=self.reservoir.ranks[...] > 0,
         )
 
 
@@ -169,10 +165,6 @@ class SpectralMutualInformation(_OfSample):
         num_repetitions: Subsets of each size, at least 2.
         alpha: Density exponent between 0 and 1.
         argname: Keyword under which `update` gets the rows.
-
-    Raises:
-        TypeError: If ``key`` is not a typed key, or a size not an int.
-        ValueError: If a size is below 1, or ``num_repetitions`` below 2.
 
     Example:
         >>> import jax
@@ -242,7 +234,7 @@ class SpectralMutualInformation(_OfSample):
             diffusion_time=self.diffusion_time,
             num_repetitions=self.num_repetitions,
             alpha=self.alpha,
-            where=self.reservoir.ranks[...] > 0,
+            mask=self.reservoir.ranks[...] > 0,
         )
 
 

@@ -5,17 +5,20 @@ from jaxinfo.diffusion._bandwidths import (
     median_bandwidth,
     neighbor_bandwidth,
 )
+from jaxinfo.diffusion._bins import (
+    binned_entropy,
+    binned_mutual_information,
+    equal_width_labels,
+)
+from jaxinfo.diffusion._clusters import cluster_labels
 from jaxinfo.diffusion._information import (
     adjacency_mutual_information,
-    binned_mutual_information,
     matrix_entry_mutual_information,
+    permutation_test,
     spectral_mutual_information,
 )
-from jaxinfo.diffusion._labels import cluster_labels, equal_width_labels
-from jaxinfo.diffusion._permutation import permutation_test
-from jaxinfo.diffusion._relatives import (
+from jaxinfo.diffusion._matrix_entropies import (
     adjacency_entropy,
-    binned_entropy,
     collision_entropy,
     matrix_entry_entropy,
     neighbor_graph_entropy,
@@ -27,14 +30,9 @@ from jaxinfo.diffusion._spectra import (
     spectrum,
 )
 from jaxinfo.diffusion._stochastic import stochastic_spectral_entropy
-from jaxinfo.diffusion._types import (
-    PermutationTest,
-    SpectralMutualInformation,
-    StochasticEntropy,
-)
+from jaxinfo.diffusion._types import SpectralMutualInformation, StochasticEntropy
 
 __all__ = [
-    "PermutationTest",
     "SpectralMutualInformation",
     "StochasticEntropy",
     "adjacency_entropy",

@@ -29,9 +29,8 @@ def median_bandwidth(x: ArrayLike) -> jax.Array:
         Bandwidth in the units of ``x``; 0 if the median distance is. Shape ``()``.
 
     Raises:
-        TypeError: If ``x`` is complex or not an array.
-        ValueError: If ``x`` is not two-dimensional, has one row, or a matrix of its
-            pairs is too large to index.
+        ValueError: If ``x`` has one row, or the matrix of all pairs is too large to
+            index.
 
     References:
         Garreau, Jitkrittum and Kanagawa, `Large sample analysis of the median heuristic
@@ -44,7 +43,7 @@ def median_bandwidth(x: ArrayLike) -> jax.Array:
         >>> print(diffusion.median_bandwidth(x))  # sqrt(2)
         1.414
     """
-    x = _kernels.points(x)
+    x, _ = _kernels.points(x)
     n = x.shape[0]
     if n < 2:
         raise ValueError(f"Expected `x` to have at least two rows, got {n}.")
@@ -71,9 +70,8 @@ def neighbor_bandwidth(x: ArrayLike, *, num_neighbors: int = 7) -> jax.Array:
         Bandwidth in the units of ``x``; 0 for coincident points. Shape ``()``.
 
     Raises:
-        TypeError: If ``x`` is complex or not an array, or ``num_neighbors`` not an int.
-        ValueError: If ``x`` is not two-dimensional, ``num_neighbors`` below 1 or not
-            below n, or a matrix of all pairs too large to index.
+        ValueError: If ``num_neighbors`` is not below n, or the matrix of all pairs too
+            large to index.
 
     References:
         Zelnik-Manor and Perona, `Self-tuning spectral clustering
@@ -109,9 +107,8 @@ def local_bandwidths(x: ArrayLike, *, num_neighbors: int = 7) -> jax.Array:
         has no kernel then. Shape ``(n,)``.
 
     Raises:
-        TypeError: If ``x`` is complex or not an array, or ``num_neighbors`` not an int.
-        ValueError: If ``x`` is not two-dimensional, ``num_neighbors`` below 1 or not
-            below n, or a matrix of all pairs too large to index.
+        ValueError: If ``num_neighbors`` is not below n, or the matrix of all pairs too
+            large to index.
 
     References:
         Zelnik-Manor and Perona, `Self-tuning spectral clustering
@@ -128,7 +125,7 @@ def local_bandwidths(x: ArrayLike, *, num_neighbors: int = 7) -> jax.Array:
 
 
 def _to_neighbor(x: ArrayLike, num_neighbors: int) -> jax.Array:
-    points = _kernels.points(x)
+    points, _ = _kernels.points(x)
     checks.at_least("num_neighbors", num_neighbors, 1)
     if num_neighbors >= points.shape[0]:
         raise ValueError(

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxinfo._numerics import linalg, logspace
+from jaxinfo import measures
+from jaxinfo._numerics import linalg
 
 # From this size on, tridiagonal reduction and bisection beat a solver that computes
 # eigenvectors to discard them; below, they take longest to compile.
@@ -48,8 +49,7 @@ def entropy_of_values(values: jax.Array, time: jax.Array) -> jax.Array:
     powers = jnp.where(is_zero & (time != 0), -jnp.inf, time * logs)
     largest = jax.lax.stop_gradient(jnp.max(powers))
     scaled = jnp.exp(powers - largest)
-    p = scaled / jnp.sum(scaled)
-    entropy = -jnp.sum(logspace.xlogx(p))
+    entropy = measures.entropy(scaled / jnp.sum(scaled))
     return jnp.where(time >= 0, entropy, jnp.nan)
 
 
@@ -61,14 +61,36 @@ def clipped(values: jax.Array, *, is_definite: bool) -> jax.Array:
     return jnp.maximum(values, 0) if is_definite else values
 
 
+def entropies(
+    matrix: jax.Array,
+    times: jax.Array,
+    *,
+    is_definite: bool,
+    mask: jax.Array | None = None,
+) -> jax.Array:
+    """Entropies ``(t,)`` of the spectrum of a symmetric matrix to powers ``(t,)``.
+
+    Rows and columns of points that a mask leaves out are zero; the matrix is definite
+    then. NaN if none is left.
+    """
+    if mask is None:
+        return _entropies(matrix, times, is_definite)
+    # Minus one for points left out, which is clipped to exactly zero where rounding
+    # would leave a zero a little above.
+    padded = jnp.where(jnp.diag(~mask), -1, matrix)
+    log_number = jnp.log(jnp.sum(mask).astype(matrix.dtype))
+    # Their zeros would count at time zero.
+    values = jnp.where(times == 0, log_number, _entropies(padded, times, True))
+    return jnp.where(jnp.any(mask), values, jnp.nan)
+
+
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def entropies(matrix: jax.Array, times: jax.Array, is_definite: bool) -> jax.Array:
-    """Entropies ``(t,)`` of the spectrum of a symmetric matrix to powers ``(t,)``."""
+def _entropies(matrix: jax.Array, times: jax.Array, is_definite: bool) -> jax.Array:
     values = clipped(eigenvalues(matrix), is_definite=is_definite)
     return jax.vmap(entropy_of_values, in_axes=(None, 0))(values, times)
 
 
-@entropies.defjvp
+@_entropies.defjvp
 def _entropies_jvp(
     is_definite: bool, primals: tuple[Any, ...], tangents: tuple[Any, ...]
 ) -> tuple[jax.Array, jax.Array]:
@@ -78,7 +100,7 @@ def _entropies_jvp(
     # derivative only if no tangent is among their arguments.
     in_matrix, in_times = _slopes(matrix, times, is_definite)
     moved = jnp.sum(in_matrix * matrix_dot[None], axis=(1, 2)) + in_times * times_dot
-    return entropies(matrix, times, is_definite), moved
+    return _entropies(matrix, times, is_definite), moved
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))

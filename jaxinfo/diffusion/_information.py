@@ -4,9 +4,15 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, guarded, logspace, resampling
-from jaxinfo.diffusion import _kernels, _relatives, _subsets
+from jaxinfo._numerics import checks, compiled, guarded, resampling
+from jaxinfo.diffusion import (
+    _class_entropies,
+    _eigenvalues,
+    _kernels,
+    _matrix_entropies,
+)
 from jaxinfo.diffusion._types import SpectralMutualInformation
+from jaxinfo.measures import PermutationTest
 
 
 @compiled.jit(static_argnames=("num_classes", "num_repetitions"))
@@ -20,7 +26,7 @@ def spectral_mutual_information(
     diffusion_time: ArrayLike = 1.0,
     num_repetitions: int = 5,
     alpha: ArrayLike = 0.0,
-    where: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
 ) -> SpectralMutualInformation:
     r"""Diffusion spectral mutual information (DSMI) of points with labels.
 
@@ -52,7 +58,7 @@ def spectral_mutual_information(
         diffusion_time: Power of the diffusion matrix, not negative.
         num_repetitions: Subsets of each size, at least 2. Static.
         alpha: Density exponent between 0 and 1.
-        where: Which points to count, booleans, for padded batches; the others may have
+        mask: Which points to count, booleans, for padded batches; the others may have
             any value and label. Shape ``(n,)``.
 
     Returns:
@@ -61,11 +67,7 @@ def spectral_mutual_information(
         finite, a label no class, or an option not in its range.
 
     Raises:
-        TypeError: If ``key`` is not a typed key, labels are neither integers nor
-            booleans, ``where`` is not boolean, or an argument is complex or not an
-            array.
-        ValueError: If a shape is not the documented one, a count too small, or the
-            matrix of all points too large to index.
+        ValueError: If the matrix of all points is too large to index.
 
     References:
         Liao et al., `Assessing neural network representations during training using
@@ -86,11 +88,9 @@ def spectral_mutual_information(
         >>> print(result.value)  # about log(3)
         1.1
     """
-    key, x, classes = read(key, x, labels, num_classes, where)
-    width = _kernels.one_width(bandwidth, x)
-    time = checks.as_scalar("diffusion_time", diffusion_time, x.dtype)
-    entropy = _subsets.spectral(width, time, _kernels.exponent(alpha, x.dtype))
-    return _compare_classes(key, x, classes, entropy, num_classes, num_repetitions)
+    key, x, classes = _read(key, x, labels, num_classes, mask)
+    entropy = _spectral(x, bandwidth, diffusion_time, alpha)
+    return _compare_classes(key, x, classes, entropy, num_repetitions)
 
 
 @compiled.jit(static_argnames=("num_classes", "num_repetitions"))
@@ -103,6 +103,7 @@ def matrix_entry_mutual_information(
     bandwidth: ArrayLike,
     num_repetitions: int = 5,
     alpha: ArrayLike = 0.5,
+    mask: ArrayLike | None = None,
 ) -> SpectralMutualInformation:
     r"""Information of points with labels by the entropy of matrix entries.
 
@@ -129,16 +130,15 @@ def matrix_entry_mutual_information(
             positive.
         num_repetitions: Subsets of each size, at least 2. Static.
         alpha: Density exponent between 0 and 1.
+        mask: Which points to count, booleans, for padded batches; the others may have
+            any value and label. Shape ``(n,)``.
 
     Returns:
         Difference of entropies in nats, of any sign, with its standard error and the
         entropies behind it. NaN as for `spectral_mutual_information`.
 
     Raises:
-        TypeError: If ``key`` is not a typed key, labels are neither integers nor
-            booleans, or an argument is complex or not an array.
-        ValueError: If a shape is not the documented one, a count too small, or the
-            matrix of all points too large to index.
+        ValueError: If the matrix of all points is too large to index.
 
     References:
         Liao et al., `Assessing neural network representations during training using
@@ -156,10 +156,15 @@ def matrix_entry_mutual_information(
         >>> print(jnp.round(result.value, 4) + 0.0)  # every subset is all points
         0.0
     """
-    key, x, classes = read(key, x, labels, num_classes)
-    width = _kernels.one_width(bandwidth, x)
-    entropy = _subsets.matrix_entry(width, _kernels.exponent(alpha, x.dtype))
-    return _compare_classes(key, x, classes, entropy, num_classes, num_repetitions)
+    key, x, classes = _read(key, x, labels, num_classes, mask)
+    width = _kernels.widths(bandwidth, x, one_for_all=True)
+    exponent = _kernels.exponent(alpha, x.dtype)
+
+    def entropy(x: jax.Array, is_real: jax.Array) -> jax.Array:
+        kernel = _kernels.gaussian(x, width, is_real)
+        return _matrix_entropies.of_entries(kernel, exponent, is_real)
+
+    return _compare_classes(key, x, classes, entropy, num_repetitions)
 
 
 @compiled.jit(static_argnames=("num_classes", "num_repetitions"))
@@ -171,6 +176,7 @@ def adjacency_mutual_information(
     num_classes: int,
     bandwidth: ArrayLike,
     num_repetitions: int = 5,
+    mask: ArrayLike | None = None,
 ) -> SpectralMutualInformation:
     r"""Information of points with labels by the spectrum of the kernel itself.
 
@@ -195,16 +201,15 @@ def adjacency_mutual_information(
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive.
         num_repetitions: Subsets of each size, at least 2. Static.
+        mask: Which points to count, booleans, for padded batches; the others may have
+            any value and label. Shape ``(n,)``.
 
     Returns:
         Difference of entropies in nats, of any sign, with its standard error and the
         entropies behind it. NaN as for `spectral_mutual_information`.
 
     Raises:
-        TypeError: If ``key`` is not a typed key, labels are neither integers nor
-            booleans, or an argument is complex or not an array.
-        ValueError: If a shape is not the documented one, a count too small, or the
-            matrix of all points too large to index.
+        ValueError: If the matrix of all points is too large to index.
 
     References:
         Liao et al., `Assessing neural network representations during training using
@@ -222,143 +227,164 @@ def adjacency_mutual_information(
         >>> print(jnp.round(result.value, 4) + 0.0)  # every subset is all points
         0.0
     """
-    key, x, classes = read(key, x, labels, num_classes)
-    entropy = _subsets.adjacency(_kernels.one_width(bandwidth, x))
-    return _compare_classes(key, x, classes, entropy, num_classes, num_repetitions)
+    key, x, classes = _read(key, x, labels, num_classes, mask)
+    width = _kernels.widths(bandwidth, x, one_for_all=True)
+    time = jnp.ones((1,), x.dtype)
+
+    def entropy(x: jax.Array, is_real: jax.Array) -> jax.Array:
+        kernel = _kernels.gaussian(x, width, is_real)
+        return _eigenvalues.entropies(kernel, time, is_definite=True, mask=is_real)[0]
+
+    return _compare_classes(key, x, classes, entropy, num_repetitions)
 
 
-@compiled.jit(static_argnames=("num_classes", "num_bins"))
-def binned_mutual_information(
-    x: ArrayLike, labels: ArrayLike, *, num_classes: int, num_bins: int = 2
-) -> jax.Array:
-    r"""Shannon information of points in a grid of equal bins with labels (CSMI).
+@compiled.jit(static_argnames=("num_classes", "num_repetitions", "num_permutations"))
+def permutation_test(
+    key: ArrayLike,
+    x: ArrayLike,
+    labels: ArrayLike,
+    *,
+    num_classes: int,
+    bandwidth: ArrayLike,
+    diffusion_time: ArrayLike = 1.0,
+    num_repetitions: int = 5,
+    num_permutations: int = 99,
+    alpha: ArrayLike = 0.0,
+    mask: ArrayLike | None = None,
+) -> PermutationTest:
+    r"""Test whether labels tell anything about points, by permuting them.
 
-    With the cells :math:`Q` of `binned_entropy`, the same for all classes,
+    With the information :math:`I(y)` of `spectral_mutual_information`, that of permuted
+    labels estimated with the same random subsets, and B random permutations
+    :math:`\pi`,
 
     .. math::
-        I(Q; Y) = H(Q) + H(Y) - H(Q, Y) .
+        p = \frac{1 + \#\{\pi: I(\pi y) \ge I(y)\}}{1 + B} .
 
-    Equals the entropy of the labels as soon as every sample has a cell of its own,
-    which takes few columns. Not differentiable: its gradient is zero. Costs :math:`O(n
-    d \log n)` time and :math:`O(n (d + c))` memory.
+    As all of them share their subsets, the error of these is no part of the difference
+    of ``value`` and ``null_mean``, nor of the p-value.
+
+    Not differentiable: the p-value is a step function. Costs :math:`O((B c + R s)
+    n_c^3)` time for s different class sizes.
 
     Args:
+        key: Random key of the subsets and the permutations.
         x: Samples of a representation. Shape ``(n, d)``.
         labels: Classes from 0 to ``num_classes - 1``, integers or booleans. Shape
             ``(n,)``.
-        num_classes: Number of classes. Static.
-        num_bins: Bins of a column. Static.
+        num_classes: Number of classes; empty ones count for nothing. Static.
+        bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
+            positive.
+        diffusion_time: Power of the diffusion matrix, not negative.
+        num_repetitions: Subsets of each size, at least 2. Static.
+        num_permutations: Permutations :math:`B`, at least 2. Static.
+        alpha: Density exponent between 0 and 1.
+        mask: Which points to count, booleans, for padded batches; the others may have
+            any value and label. Shape ``(n,)``.
 
     Returns:
-        Information in nats, between 0 and the entropy of the labels. NaN if ``x`` is
-        not finite or a label no class. Shape ``()``.
+        The information in nats, that of `spectral_mutual_information` with the same
+        key, mean and standard deviation of that of permuted labels, and the p-value.
+        NaN as there.
 
     Raises:
-        TypeError: If labels are neither integers nor booleans, or an argument is
-            complex or not an array.
-        ValueError: If a shape is not the documented one, or a count below 1.
+        ValueError: If the matrix of all points is too large to index.
 
     References:
-        Liao et al., `Assessing neural network representations during training using
-        noise-resilient diffusion spectral entropy <https://arxiv.org/abs/2312.04823>`_,
-        2024; its package bins each class anew, which can give negative values.
+        Davison and Hinkley, `Bootstrap methods and their application
+        <https://doi.org/10.1017/CBO9780511802843>`_, 1997, section 4.3.
 
     Example:
+        >>> import jax
         >>> import jax.numpy as jnp
         >>> from jaxinfo import diffusion
-        >>> x = jnp.array([[0.0], [0.1], [0.9], [1.0]])
-        >>> print(
-        ...     diffusion.binned_mutual_information(
-        ...         x, jnp.array([0, 0, 1, 1]), num_classes=2
-        ...     )
-        ... )  # log(2)
-        0.6931
+        >>> labels = jnp.arange(30) % 3
+        >>> noise = jax.random.normal(jax.random.key(0), (30, 2))
+        >>> x = noise + 9.0 * labels[:, None].astype(float)
+        >>> result = diffusion.permutation_test(
+        ...     jax.random.key(1), x, labels, num_classes=3, bandwidth=1.0
+        ... )
+        >>> print(result.p_value)
+        0.01
     """
-    array = jax.lax.stop_gradient(checks.as_float("x", x, "(n, d)"))
-    labels = checks.as_labels("labels", labels, "(n,)", n=array.shape[0])
-    checks.at_least("num_classes", num_classes, 1)
-    checks.at_least("num_bins", num_bins, 1)
-    n = array.shape[0]
-    cells = _relatives.cells(array, num_bins)
-    table = jnp.zeros((n, num_classes), array.dtype).at[cells, labels].add(1) / n
-
-    def entropy(p: jax.Array) -> jax.Array:
-        return -jnp.sum(logspace.xlogx(p))
-
-    information = (
-        entropy(jnp.sum(table, axis=0))
-        + entropy(jnp.sum(table, axis=1))
-        - entropy(table)
+    key, x, classes = _read(key, x, labels, num_classes, mask)
+    x = jax.lax.stop_gradient(x)
+    checks.at_least("num_permutations", num_permutations, 2)
+    entropy = _spectral(x, bandwidth, diffusion_time, alpha)
+    found = _class_entropies.entropies(
+        key, x, classes, entropy, num_repetitions, num_permutations
     )
-    is_valid = jnp.all((labels >= 0) & (labels < num_classes))
-    is_valid = is_valid & jnp.all(jnp.isfinite(array))
-    return jnp.where(is_valid, information, jnp.nan)
+    # The labels' own classes, then those of each permutation.
+    of_classes = jnp.concatenate([found.of_classes[None], found.of_permuted])
+    gaps = jnp.mean(found.of_subsets, axis=0)[None] - of_classes
+    share = classes.sizes.astype(x.dtype) / jnp.sum(classes.sizes).astype(x.dtype)
+    information = jnp.sum(share[None] * gaps, axis=1)
+    information = jnp.where(classes.is_valid, information, jnp.nan)
+    value, null = information[0], information[1:]
+    number = jnp.sum(null >= value).astype(x.dtype)
+    p_value = (1 + number) / (1 + num_permutations)
+    return PermutationTest(
+        value=value,
+        null_mean=jnp.mean(null),
+        null_std=jnp.std(null, ddof=1),
+        p_value=jnp.where(jnp.all(jnp.isfinite(information)), p_value, jnp.nan),
+    )
 
 
-def read(
+def _read(
     key: ArrayLike,
     x: ArrayLike,
     labels: ArrayLike,
     num_classes: int,
-    where: ArrayLike | None = None,
-) -> tuple[jax.Array, jax.Array, _subsets.Classes]:
+    mask: ArrayLike | None,
+) -> tuple[jax.Array, jax.Array, _class_entropies.Classes]:
     """Check a key, points and their labels."""
     key = checks.as_key("key", key)
-    array, is_counted = _kernels.chosen_points(x, where)
+    array, is_counted = _kernels.points(x, mask)
     given = checks.as_labels("labels", labels, "(n,)", n=array.shape[0])
     checks.at_least("num_classes", num_classes, 1)
-    return key, array, _subsets.classes(given, num_classes, is_counted)
+    return key, array, _class_entropies.classes(given, num_classes, is_counted)
+
+
+def _spectral(
+    x: jax.Array, bandwidth: ArrayLike, diffusion_time: ArrayLike, alpha: ArrayLike
+) -> _class_entropies.Entropy:
+    """Spectral entropy of the points of a padded set that are real."""
+    width = _kernels.widths(bandwidth, x, one_for_all=True)
+    time = checks.as_scalar("diffusion_time", diffusion_time, x.dtype)
+    exponent = _kernels.exponent(alpha, x.dtype)
+
+    def entropy(x: jax.Array, is_real: jax.Array) -> jax.Array:
+        kernel = _kernels.gaussian(x, width, is_real)
+        matrix = _kernels.diffusion(kernel, exponent, is_real).matrix
+        return _eigenvalues.entropies(
+            matrix, time[None], is_definite=True, mask=is_real
+        )[0]
+
+    return entropy
 
 
 def _compare_classes(
     key: jax.Array,
     x: jax.Array,
-    classes: _subsets.Classes,
-    entropy: _subsets.Entropy,
-    num_classes: int,
+    classes: _class_entropies.Classes,
+    entropy: _class_entropies.Entropy,
     num_repetitions: int,
 ) -> SpectralMutualInformation:
     """Entropies of random subsets less those of the classes of their sizes."""
-    checks.at_least("num_repetitions", num_repetitions, 2)
+    found = _class_entropies.entropies(key, x, classes, entropy, num_repetitions)
     sizes = classes.sizes
-    same = sizes[:, None] == sizes[None, :]
-    first = jnp.argmax(same, axis=1)
-    is_first = first == jnp.arange(num_classes)
-
-    def of_class(index: jax.Array) -> jax.Array:
-        return _subsets.members(classes, index)
-
-    def at_random(index: jax.Array) -> jax.Array:
-        return _subsets.shuffled(jax.random.fold_in(key, index), classes)
-
-    def choose(index: jax.Array) -> jax.Array:
-        chosen: jax.Array = jax.lax.cond(
-            index < num_classes, of_class, at_random, index
-        )
-        return chosen
-
-    # The classes, then the subsets; classes of one size share those of the first.
-    asked = jnp.where(is_first, sizes, 0)
-    flat = _subsets.entropies(
-        entropy,
-        x,
-        choose,
-        jnp.concatenate([sizes, jnp.repeat(asked, num_repetitions)]),
-        num_classes=num_classes,
-    )
-    of_classes = flat[:num_classes]
-    drawn = flat[num_classes:].reshape(num_classes, num_repetitions)
-    mean, error = resampling.mean_and_standard_error(drawn.T)
-    number = jnp.sum(sizes).astype(x.dtype)
-    mean, share = mean[first], sizes.astype(x.dtype) / number
+    mean, error = resampling.mean_and_standard_error(found.of_subsets)
+    share = sizes.astype(x.dtype) / jnp.sum(sizes).astype(x.dtype)
+    value = jnp.sum(share * (mean - found.of_classes))
+    # Classes of one size share their subsets, and so the errors of these.
+    same, is_first = _class_entropies.of_one_size(sizes)
     shared = jnp.where(is_first, jnp.sum(jnp.where(same, share[None], 0), axis=1), 0)
-    squares = jnp.sum((shared * error) ** 2)
-    root = guarded.sqrt(squares)
-    value = jnp.sum(share * (mean - of_classes))
+    root = guarded.sqrt(jnp.sum((shared * error) ** 2))
     return SpectralMutualInformation(
         value=jnp.where(classes.is_valid, value, jnp.nan),
         standard_error=jnp.where(classes.is_valid, root, jnp.nan),
-        class_entropies=of_classes,
+        class_entropies=found.of_classes,
         subset_entropies=mean,
         class_sizes=sizes,
     )

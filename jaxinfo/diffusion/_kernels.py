@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, logspace, pairwise
+from jaxinfo._numerics import checks, pairwise
 
 # Entries that a matrix may have: their number must fit 32-bit indices.
 _MOST_ENTRIES = 2**31
@@ -26,10 +26,14 @@ class Operator(NamedTuple):
     degrees: jax.Array
 
 
-def points(x: ArrayLike) -> jax.Array:
+def points(
+    x: ArrayLike, mask: ArrayLike | None = None
+) -> tuple[jax.Array, jax.Array | None]:
     """Check points whose pairs are all held at once; NaN if one is not finite.
 
-    A point at infinity would otherwise be one that is merely far from all others.
+    A point at infinity would otherwise be one that is merely far from all others. Those
+    that a mask leaves out are moved to the first other: anywhere else they could be far
+    from all others, and cost these their digits.
     """
     array = checks.as_float("x", x, "(n, d)")
     n = array.shape[0]
@@ -40,40 +44,23 @@ def points(x: ArrayLike) -> jax.Array:
             f"their matrix would take {size} bytes, got {n}; "
             "`stochastic_spectral_entropy` takes more."
         )
-    return jnp.where(jnp.all(jnp.isfinite(array)), array, jnp.nan)
+    is_kept = None
+    if mask is not None:
+        is_kept = checks.as_mask("mask", mask, "(n,)", n=n)
+        first = jax.lax.stop_gradient(array[jnp.argmax(is_kept)])
+        stand_in = jnp.where(jnp.any(is_kept), first, 0)
+        array = jnp.where(is_kept[:, None], array, stand_in[None])
+    return jnp.where(jnp.all(jnp.isfinite(array)), array, jnp.nan), is_kept
 
 
-def chosen_points(
-    x: ArrayLike, where: ArrayLike | None
-) -> tuple[jax.Array, jax.Array | None]:
-    """Check points of which some may be left out; those are where the first other is.
-
-    Anywhere else they could be far from all others, and cost these their digits.
-    """
-    if where is None:
-        return points(x), None
-    array = checks.as_float("x", x, "(n, d)")
-    is_chosen = checks.as_mask("where", where, "(n,)", n=array.shape[0])
-    first = jax.lax.stop_gradient(array[jnp.argmax(is_chosen)])
-    stand_in = jnp.where(jnp.any(is_chosen), first, 0)
-    return points(jnp.where(is_chosen[:, None], array, stand_in[None])), is_chosen
-
-
-def widths(bandwidth: ArrayLike, x: jax.Array) -> jax.Array:
+def widths(
+    bandwidth: ArrayLike, x: jax.Array, *, one_for_all: bool = False
+) -> jax.Array:
     """Check a bandwidth, or one for each point; NaN where it is not positive."""
-    shape = "(n,)" if np.ndim(bandwidth) else "()"
+    shape = "(n,)" if np.ndim(bandwidth) and not one_for_all else "()"
     given = checks.as_float("bandwidth", bandwidth, shape, n=x.shape[0])
     given = given.astype(x.dtype)
     return jnp.where(given > 0, given, jnp.nan)
-
-
-def one_width(bandwidth: ArrayLike, x: jax.Array) -> jax.Array:
-    """Check one bandwidth for all points."""
-    if np.ndim(bandwidth):
-        raise ValueError(
-            f"Expected `bandwidth` to have shape (), got {np.shape(bandwidth)}."
-        )
-    return widths(bandwidth, x)
 
 
 def exponent(alpha: ArrayLike, dtype: jnp.dtype) -> jax.Array:
@@ -95,11 +82,24 @@ def squared_distances(x: jax.Array) -> jax.Array:
     return jnp.where(is_self, 0, squares)
 
 
-def gaussian(x: jax.Array, bandwidth: jax.Array) -> jax.Array:
-    """Gaussian kernel ``(n, n)``, with one width or one for each point."""
+def gaussian(
+    x: jax.Array, bandwidth: jax.Array, mask: jax.Array | None = None
+) -> jax.Array:
+    """Gaussian kernel ``(n, n)``, with one width or one for each point.
+
+    Zero for points that are left out.
+    """
     # In units of the widest, so that squares stay in range at every scale.
     widest = jax.lax.stop_gradient(jnp.max(bandwidth))
-    return of_squares(squared_distances(x / widest), bandwidth / widest)
+    kernel = of_squares(squared_distances(x / widest), bandwidth / widest)
+    return among(kernel, mask)
+
+
+def among(kernel: jax.Array, mask: jax.Array | None) -> jax.Array:
+    """A kernel with zeros for points that are left out."""
+    if mask is None:
+        return kernel
+    return jnp.where(mask[:, None] & mask[None, :], kernel, 0)
 
 
 def of_squares(squares: jax.Array, bandwidth: jax.Array) -> jax.Array:
@@ -109,25 +109,19 @@ def of_squares(squares: jax.Array, bandwidth: jax.Array) -> jax.Array:
     return jnp.exp(-squares / bandwidth / bandwidth / 2)
 
 
-def diffusion(kernel: jax.Array, alpha: jax.Array) -> Operator:
-    """Diffusion operator of a kernel with a diagonal of ones.
+def diffusion(
+    kernel: jax.Array, alpha: jax.Array, mask: jax.Array | None = None
+) -> Operator:
+    """Diffusion operator of a kernel with a diagonal of ones but where masked.
 
     No row sum is below one then, so nothing needs a guard.
     """
+    if mask is not None:
+        # A one on the diagonal keeps row sums of points left out from being zero.
+        operator = diffusion(jnp.where(jnp.diag(~mask), 1, kernel), alpha)
+        return operator._replace(matrix=among(operator.matrix, mask))
     density = jnp.sum(kernel, axis=1) ** -alpha
     kernel = kernel * density[:, None] * density[None, :]
     degrees = jnp.sum(kernel, axis=1)
     scale = jax.lax.rsqrt(degrees)
     return Operator(kernel * scale[:, None] * scale[None, :], degrees)
-
-
-def operator(x: jax.Array, bandwidth: jax.Array, alpha: jax.Array) -> Operator:
-    """Diffusion operator of points."""
-    return diffusion(gaussian(x, bandwidth), alpha)
-
-
-def row_entropies(operator: Operator) -> jax.Array:
-    """Sum of the entropies of all rows of the chain ``D^-1 W``, ``()``."""
-    root = jnp.sqrt(operator.degrees)
-    chain = operator.matrix * root[None, :] / root[:, None]
-    return -jnp.sum(logspace.xlogx(chain))

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.diffusion import _eigenvalues, _kernels, _subsets
+from jaxinfo.diffusion import _eigenvalues, _kernels
 
 
 @compiled.jit
@@ -44,9 +44,7 @@ def spectrum(
         not finite or an option not in its range. Shape ``(n,)``.
 
     Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If a shape is not the documented one, or the matrix too large to
-            index.
+        ValueError: If the matrix of all pairs is too large to index.
 
     References:
         Coifman and Lafon, `Diffusion maps <https://doi.org/10.1016/j.acha.2006.04.006>`_,
@@ -61,8 +59,10 @@ def spectrum(
         >>> print(diffusion.spectrum(two_points, bandwidth=1.0))
         [1. 0.245]
     """
-    x, width, exponent = _read(x, bandwidth, alpha)
-    matrix = _kernels.operator(x, width, exponent).matrix
+    x, _ = _kernels.points(x)
+    width = _kernels.widths(bandwidth, x)
+    exponent = _kernels.exponent(alpha, x.dtype)
+    matrix = _kernels.diffusion(_kernels.gaussian(x, width), exponent).matrix
     is_definite = width.ndim == 0
     values = _eigenvalues.clipped(
         _eigenvalues.eigenvalues(matrix), is_definite=is_definite
@@ -93,10 +93,6 @@ def entropy_of_spectrum(
         Entropy in nats, between 0 and ``log(n)``. NaN for a negative time, or if all
         eigenvalues are zero. Shape ``()``.
 
-    Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If ``eigenvalues`` is not one-dimensional.
-
     References:
         Liao et al., `Assessing neural network representations during training using
         noise-resilient diffusion spectral entropy <https://arxiv.org/abs/2312.04823>`_,
@@ -122,7 +118,7 @@ def spectral_entropy(
     bandwidth: ArrayLike,
     diffusion_time: ArrayLike = 1.0,
     alpha: ArrayLike = 0.0,
-    where: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
 ) -> jax.Array:
     r"""Diffusion spectral entropy (DSE) of a point cloud.
 
@@ -153,7 +149,7 @@ def spectral_entropy(
         diffusion_time: Power :math:`t` of the diffusion matrix, not negative; larger
             values keep only the coarse structure.
         alpha: Density exponent between 0 and 1.
-        where: Which points to count, booleans, for padded batches; the others may hold
+        mask: Which points to count, booleans, for padded batches; the others may hold
             anything, and n is the number of those counted. With one bandwidth for all
             only. Shape ``(n,)``.
 
@@ -162,9 +158,7 @@ def spectral_entropy(
         not finite or an option not in its range. Shape ``()``.
 
     Raises:
-        TypeError: If an argument is complex or not an array, or ``where`` not boolean.
-        ValueError: If a shape is not the documented one, or the matrix too large to
-            index.
+        ValueError: If the matrix of all pairs is too large to index.
 
     References:
         Liao et al., `Assessing neural network representations during training using
@@ -179,16 +173,14 @@ def spectral_entropy(
         >>> print(diffusion.spectral_entropy(far_apart, bandwidth=1.0))  # log(8)
         2.0794
     """
-    x, is_counted = _kernels.chosen_points(x, where)
-    exponent = _kernels.exponent(alpha, x.dtype)
+    x, is_counted = _kernels.points(x, mask)
+    width = _kernels.widths(bandwidth, x, one_for_all=is_counted is not None)
     time = checks.as_scalar("diffusion_time", diffusion_time, x.dtype)
-    if is_counted is not None:
-        width = _kernels.one_width(bandwidth, x)
-        value = _subsets.spectral(width, time, exponent)(x, is_counted)
-        return jnp.where(jnp.any(is_counted), value, jnp.nan)
-    width = _kernels.widths(bandwidth, x)
-    matrix = _kernels.operator(x, width, exponent).matrix
-    return _eigenvalues.entropies(matrix, time[None], width.ndim == 0)[0]
+    kernel = _kernels.gaussian(x, width, is_counted)
+    operator = _kernels.diffusion(kernel, _kernels.exponent(alpha, x.dtype), is_counted)
+    return _eigenvalues.entropies(
+        operator.matrix, time[None], is_definite=width.ndim == 0, mask=is_counted
+    )[0]
 
 
 @compiled.jit
@@ -198,11 +190,12 @@ def spectral_entropies(
     bandwidths: ArrayLike,
     diffusion_times: ArrayLike,
     alpha: ArrayLike = 0.0,
+    mask: ArrayLike | None = None,
 ) -> jax.Array:
     r"""Diffusion spectral entropies on a grid of bandwidths and diffusion times.
 
     Entry :math:`(i, j)` is `spectral_entropy` :math:`S_{t_j}` at bandwidth
-    :math:`\sigma_i`, from one matrix of distances, and one decomposition a bandwidth.
+    :math:`\sigma_i`, from one matrix of distances, and one decomposition per bandwidth.
 
     Differentiable as `spectral_entropy` is. Costs :math:`O(n^2 d + b n^3)` time for b
     bandwidths and :math:`3 n^2` numbers of memory, its gradient :math:`b t n^2`.
@@ -212,15 +205,15 @@ def spectral_entropies(
         bandwidths: Standard deviations of the kernel, positive. Shape ``(b,)``.
         diffusion_times: Powers of the diffusion matrix, not negative. Shape ``(t,)``.
         alpha: Density exponent between 0 and 1.
+        mask: Which points to count, booleans, for padded batches; the others may hold
+            anything, and n is the number of those counted. Shape ``(n,)``.
 
     Returns:
-        Entropies in nats, between 0 and ``log(n)``; NaN where an option is not in its
-        range. Shape ``(b, t)``.
+        Entropies in nats, between 0 and ``log(n)``; NaN if no point is counted, and
+        where an option is not in its range. Shape ``(b, t)``.
 
     Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If a shape is not the documented one, or the matrix too large to
-            index.
+        ValueError: If the matrix of all pairs is too large to index.
 
     References:
         Liao et al., `Assessing neural network representations during training using
@@ -239,7 +232,7 @@ def spectral_entropies(
         >>> print(*grid[0])  # log(6): each point is alone
         1.79 1.79
     """
-    x = _kernels.points(x)
+    x, is_counted = _kernels.points(x, mask)
     given = checks.as_float("bandwidths", bandwidths, "(b,)").astype(x.dtype)
     given = jnp.where(given > 0, given, jnp.nan)
     times = checks.as_float("diffusion_times", diffusion_times, "(t,)").astype(x.dtype)
@@ -248,17 +241,9 @@ def spectral_entropies(
     squares = _kernels.squared_distances(x / unit)
 
     def one(width: jax.Array) -> jax.Array:
-        kernel = _kernels.of_squares(squares, width / unit)
-        matrix = _kernels.diffusion(kernel, exponent).matrix
-        return _eigenvalues.entropies(matrix, times, True)
+        kernel = _kernels.among(_kernels.of_squares(squares, width / unit), is_counted)
+        matrix = _kernels.diffusion(kernel, exponent, is_counted).matrix
+        return _eigenvalues.entropies(matrix, times, is_definite=True, mask=is_counted)
 
     grid: jax.Array = jax.lax.map(one, given)
     return grid
-
-
-def _read(
-    x: ArrayLike, bandwidth: ArrayLike, alpha: ArrayLike
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    array = _kernels.points(x)
-    width = _kernels.widths(bandwidth, array)
-    return array, width, _kernels.exponent(alpha, array.dtype)

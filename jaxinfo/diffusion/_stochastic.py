@@ -8,15 +8,16 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, linalg
-from jaxinfo.diffusion import _eigenvalues, _kernels, _krylov, _products
+from jaxinfo.diffusion import _eigenvalues, _kernels, _krylov, _matrix_free
 from jaxinfo.diffusion._krylov import Pairs, Quadrature
-from jaxinfo.diffusion._products import Products
+from jaxinfo.diffusion._matrix_free import Products
 from jaxinfo.diffusion._types import StochasticEntropy
 
+# Steps of each probe: nodes of its quadrature.
+_NUM_STEPS = 20
 
-@compiled.jit(
-    static_argnames=("num_probes", "num_steps", "subspace_size", "block_size")
-)
+
+@compiled.jit(static_argnames=("num_probes", "subspace_size", "block_size"))
 def stochastic_spectral_entropy(
     key: jax.Array,
     x: ArrayLike,
@@ -25,7 +26,6 @@ def stochastic_spectral_entropy(
     diffusion_times: ArrayLike,
     alpha: ArrayLike = 0.0,
     num_probes: int = 16,
-    num_steps: int = 20,
     subspace_size: int = 256,
     block_size: int | None = None,
 ) -> StochasticEntropy:
@@ -48,9 +48,9 @@ def stochastic_spectral_entropy(
     rounding of the smallest eigenvalues dominates, as the standard error then says.
 
     Not differentiable: gradients are zero. Costs :math:`O(n^2 (d + r + m p))` time for
-    r columns of the subspace and m steps of p probes, and :math:`n^2` numbers of
-    memory; or in blocks of b rows :math:`n (b + 3 r + m p)` numbers, and the kernel
-    anew for each of the :math:`m + 11` products.
+    r columns of the subspace and :math:`m = 20` steps of p probes, and :math:`n^2`
+    numbers of memory; or in blocks of b rows :math:`n (b + 3 r + m p)` numbers, and the
+    kernel anew for each of the :math:`m + 11` products.
 
     Args:
         key: Random key for the subspace and the probes.
@@ -60,7 +60,6 @@ def stochastic_spectral_entropy(
         diffusion_times: Powers of the diffusion matrix, not negative. Shape ``(t,)``.
         alpha: Density exponent between 0 and 1.
         num_probes: Random vectors, at least 2.
-        num_steps: Steps of each probe, at least 2: nodes of its quadrature.
         subspace_size: Columns of the subspace, rounded up to a multiple of eight. Up to
             twice as many points have their spectrum computed.
         block_size: Rows of the kernel held at once. ``None`` holds the whole kernel up
@@ -69,11 +68,6 @@ def stochastic_spectral_entropy(
     Returns:
         The estimate, where a time is negative, ``x`` not finite or an option not in its
         range with NaN as value and error.
-
-    Raises:
-        TypeError: If an argument is complex or not an array, or ``key`` not a typed
-            key.
-        ValueError: If a shape is not the documented one, or a count too small.
 
     References:
         Liao et al., `Assessing neural network representations during training using
@@ -98,7 +92,6 @@ def stochastic_spectral_entropy(
     """
     key = checks.as_key("key", key)
     checks.at_least("num_probes", num_probes, 2)
-    checks.at_least("num_steps", num_steps, 2)
     checks.at_least("subspace_size", subspace_size, 1)
     checks.block_size(block_size)
     x = checks.as_float("x", x, "(n, d)")
@@ -119,11 +112,11 @@ def stochastic_spectral_entropy(
     if x.shape[0] <= max(2 * subspace_size, _krylov.num_columns(subspace_size)):
         estimate = _exact(x, width, times, exponent)
     else:
-        products = _products.products(x, width, exponent, block_size)
+        products = _matrix_free.products(x, width, exponent, block_size)
         # Far out of range distances overflow.
         is_valid = is_valid & jnp.isfinite(products.trace + products.squares)
         products = _identity_unless(is_valid, products)
-        estimate = _estimate(key, products, times, subspace_size, num_probes, num_steps)
+        estimate = _estimate(key, products, times, subspace_size, num_probes)
     is_known = is_valid & (times >= 0)
     return StochasticEntropy(
         value=jnp.where(is_known, estimate.value, jnp.nan),
@@ -147,8 +140,8 @@ class _Sums(NamedTuple):
 def _exact(
     x: jax.Array, width: jax.Array, times: jax.Array, exponent: jax.Array
 ) -> StochasticEntropy:
-    matrix = _kernels.operator(x, width, exponent).matrix
-    value = _eigenvalues.entropies(matrix, times, True)
+    operator = _kernels.diffusion(_kernels.gaussian(x, width), exponent)
+    value = _eigenvalues.entropies(operator.matrix, times, is_definite=True)
     return StochasticEntropy(
         value=value,
         standard_error=jnp.zeros_like(value),
@@ -176,7 +169,6 @@ def _estimate(
     times: jax.Array,
     subspace_size: int,
     num_probes: int,
-    num_steps: int,
 ) -> StochasticEntropy:
     n, dtype = products.leading.shape[0], times.dtype
     subspace_key, probe_key = jax.random.split(key)
@@ -192,7 +184,7 @@ def _estimate(
     probes = without_known(jax.random.rademacher(probe_key, (n, num_probes), dtype))
     probes = probes / jnp.linalg.norm(probes, axis=0, keepdims=True)
     tridiagonal = _krylov.lanczos(
-        lambda vectors: without_known(products.multiply(vectors)), probes, num_steps
+        lambda vectors: without_known(products.multiply(vectors)), probes, _NUM_STEPS
     )
     rules = _krylov.gauss(*tridiagonal), _krylov.radau(*tridiagonal)
     gauss, radau = (_of_probes(rule, times, num_others) for rule in rules)

@@ -1,4 +1,4 @@
-"""Results of random estimates and tests."""
+"""Results of random estimates."""
 
 from typing import NamedTuple
 
@@ -39,22 +39,3 @@ class StochasticEntropy(NamedTuple):
     value: jax.Array
     standard_error: jax.Array
     num_deflated: jax.Array
-
-
-class PermutationTest(NamedTuple):
-    """A permutation test of spectral mutual information.
-
-    Attributes:
-        value: Mean over permuted labels of the entropy within classes, less that of the
-            labels, in nats. Shape ``()``.
-        null_mean: Mean entropy within classes of permuted labels, in nats. Shape
-            ``()``.
-        null_std: Its standard deviation over permutations, in nats. Shape ``()``.
-        p_value: Share of permutations, the labels counted in, whose classes have no
-            more entropy. Shape ``()``.
-    """
-
-    value: jax.Array
-    null_mean: jax.Array
-    null_std: jax.Array
-    p_value: jax.Array

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, guarded, logspace
@@ -214,7 +215,7 @@ def _expected_excess(
     rest = number - size_x - size_y
     start = jnp.floor(mean).astype(size_x.dtype)
     start = jnp.clip(start, jnp.maximum(0, -rest), jnp.minimum(size_x, size_y))
-    least = float(jnp.finfo(dtype).eps)
+    least = float(np.finfo(dtype).eps)
 
     def product(one: jax.Array, other: jax.Array) -> jax.Array:
         return one.astype(dtype) * other.astype(dtype)

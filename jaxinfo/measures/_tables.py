@@ -4,6 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, guarded, logspace
@@ -224,5 +225,5 @@ def _entropy_beside_largest(p: jax.Array) -> jax.Array:
     of_rare = rest - logspace.excess(-jnp.where(is_rare, rest, 0))
     of_largest = jnp.where(is_rare, of_rare, -logspace.xlogx(largest))
     entropy = of_largest - jnp.sum(logspace.xlogx(others))
-    is_nothing = entropy <= 4 * float(jnp.finfo(p.dtype).eps) ** 2
+    is_nothing = entropy <= 4 * float(np.finfo(p.dtype).eps) ** 2
     return jnp.where(is_nothing, 0, entropy)

@@ -111,7 +111,6 @@ CASES = {
             "diffusion_times": np.array([1.0, 2.5]),
             "alpha": 0.3,
             "num_probes": 3,
-            "num_steps": 4,
             "subspace_size": 8,
         },
         grad=(),

@@ -261,28 +261,28 @@ def test_too_many_points_are_refused_with_the_bytes_of_their_matrix():
 def test_points_left_out_do_not_matter(dtype, time):
     # Far from the origin, in more dimensions than differences are taken in.
     x = (50 + np.random.default_rng(0).normal(size=(12, 9))).astype(dtype)
-    where = np.arange(12) % 3 != 1
+    mask = np.arange(12) % 3 != 1
     options = {"bandwidth": 2.5, "diffusion_time": time, "alpha": 0.5}
     expected, gradient = jax.value_and_grad(diffusion.spectral_entropy)(
-        x[where], **options
+        x[mask], **options
     )
-    x[~where] = np.nan
+    x[~mask] = np.nan
     value, slope = jax.value_and_grad(diffusion.spectral_entropy)(
-        x, where=where, **options
+        x, mask=mask, **options
     )
     assert_close(value, expected)
-    assert_close(slope[where], gradient, scale=10.0)
-    assert (slope[~where] == 0).all()
+    assert_close(slope[mask], gradient, scale=10.0)
+    assert (slope[~mask] == 0).all()
 
 
 def test_no_point_has_no_entropy():
     nothing = np.zeros(3, bool)
-    value = diffusion.spectral_entropy(np.ones((3, 2)), bandwidth=1.0, where=nothing)
+    value = diffusion.spectral_entropy(np.ones((3, 2)), bandwidth=1.0, mask=nothing)
     assert jnp.isnan(value)
 
 
-def test_where_takes_one_bandwidth():
+def test_a_mask_takes_one_bandwidth():
     with pytest.raises(ValueError, match=r"`bandwidth` to have shape \(\), got \(3,\)"):
         diffusion.spectral_entropy(
-            np.ones((3, 2)), bandwidth=np.ones(3), where=np.ones(3, bool)
+            np.ones((3, 2)), bandwidth=np.ones(3), mask=np.ones(3, bool)
         )

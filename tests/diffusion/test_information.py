@@ -233,14 +233,14 @@ def test_kinds_and_counts_are_checked(blobs):
 
 def test_points_left_out_do_not_matter(dtype):
     x = np.random.default_rng(0).normal(size=(24, 2)).astype(dtype)
-    labels, where = np.arange(24) % 3, np.arange(24) % 4 != 1
+    labels, mask = np.arange(24) % 3, np.arange(24) % 4 != 1
     options = {"num_classes": 3, "bandwidth": 0.8, "diffusion_time": 2.0}
     expected = diffusion.spectral_mutual_information(
-        jax.random.key(0), x[where], labels[where], **options
+        jax.random.key(0), x[mask], labels[mask], **options
     )
-    x[~where], labels[~where] = np.nan, 99
+    x[~mask], labels[~mask] = np.nan, 99
     result = diffusion.spectral_mutual_information(
-        jax.random.key(0), x, labels, where=where, **options
+        jax.random.key(0), x, labels, mask=mask, **options
     )
     assert_close(result.class_entropies, expected.class_entropies)
     np.testing.assert_array_equal(result.class_sizes, expected.class_sizes)
@@ -252,18 +252,18 @@ def test_points_left_out_do_not_matter(dtype):
     for label, is_valid in ((1, True), (3, False)):
         labels[0] = label
         value = diffusion.spectral_mutual_information(
-            jax.random.key(0), x, labels, where=where, **options
+            jax.random.key(0), x, labels, mask=mask, **options
         ).value
         assert jnp.isfinite(value) == is_valid
 
 
-def test_where_must_be_boolean():
-    with pytest.raises(TypeError, match="`where` to hold booleans, got dtype int"):
+def test_a_mask_must_be_boolean():
+    with pytest.raises(TypeError, match="`mask` to hold booleans, got dtype int"):
         diffusion.spectral_mutual_information(
             jax.random.key(0),
             np.ones((4, 2), np.float32),
             np.zeros(4, int),
             num_classes=1,
             bandwidth=1.0,
-            where=np.ones(4, int),
+            mask=np.ones(4, int),
         )

@@ -19,7 +19,6 @@ SMALL = {
     "bandwidth": 0.8,
     "diffusion_times": TIMES,
     "subspace_size": 24,
-    "num_steps": 12,
 }
 
 
@@ -249,7 +248,6 @@ def test_gradients_are_zero():
     ("wrong", "message"),
     [
         ({"num_probes": 1}, "`num_probes` to be at least 2, got 1"),
-        ({"num_steps": 1}, "`num_steps` to be at least 2, got 1"),
         ({"subspace_size": 0}, "`subspace_size` to be at least 1, got 0"),
         ({"block_size": 0}, "`block_size` to be at least 1, got 0"),
         ({"diffusion_times": 1.0}, r"`diffusion_times` to have shape \(t,\), got \(\)"),

@@ -1,53 +1,10 @@
-"""Labels of scalars and of clouds, for information with them."""
+"""Labels of a cloud by its clusters, for information with them."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled
-from jaxinfo.diffusion import _relatives
-
-
-@compiled.jit(static_argnames=("num_bins",))
-def equal_width_labels(values: ArrayLike, *, num_bins: int = 10) -> jax.Array:
-    r"""Labels of a scalar by bins of equal width between its least and largest value.
-
-    .. math::
-        \min(\lfloor b (v_i - \min v) / (\max v - \min v) \rfloor, b - 1)
-
-    Not differentiable: labels are integers. Costs :math:`O(n)` time.
-
-    Args:
-        values: A scalar for each sample. Shape ``(n,)``.
-        num_bins: Number of bins :math:`b`. Static.
-
-    Returns:
-        Labels from 0 to ``num_bins - 1``; zeros for a constant, -1 for all if a value
-        is not finite, which makes an information with them NaN. Integers. Shape
-        ``(n,)``.
-
-    Raises:
-        TypeError: If ``values`` is complex or not an array, or ``num_bins`` not an int.
-        ValueError: If ``values`` is not one-dimensional, or ``num_bins`` below 1.
-
-    References:
-        Liao et al., `Assessing neural network representations during training using
-        noise-resilient diffusion spectral entropy <https://arxiv.org/abs/2312.04823>`_,
-        2024, whose package bins continuous references so.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> from jaxinfo import diffusion
-        >>> values = jnp.array([0.0, 0.4, 0.6, 1.0])
-        >>> print(diffusion.equal_width_labels(values, num_bins=2))
-        [0 0 1 1]
-    """
-    array = checks.as_float("values", values, "(n,)")
-    checks.at_least("num_bins", num_bins, 1)
-    labels = _relatives.bins(array[:, None], num_bins)[:, 0]
-    return jnp.where(jnp.all(jnp.isfinite(array)), labels, -1)
+from jaxinfo._numerics import checks
 
 
 def cluster_labels(x: ArrayLike, *, num_clusters: int = 10) -> npt.NDArray[np.intp]:
@@ -65,9 +22,7 @@ def cluster_labels(x: ArrayLike, *, num_clusters: int = 10) -> npt.NDArray[np.in
 
     Raises:
         ImportError: If scikit-learn is not installed.
-        TypeError: If ``x`` is complex or not an array.
-        ValueError: If ``x`` is not two-dimensional or not finite, or ``num_clusters``
-            below 1 or above n.
+        ValueError: If ``x`` is not finite, or ``num_clusters`` above n.
 
     References:
         Damle, Minden and Ying, `Simple, direct and efficient multi-way spectral

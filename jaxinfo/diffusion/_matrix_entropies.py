@@ -1,20 +1,20 @@
-"""Entropies of point clouds beside the spectral one."""
+"""Entropies of other matrices of a point cloud, or of other kinds."""
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, logspace
 from jaxinfo.diffusion import _eigenvalues, _kernels
 
-# Distinct codes that one sort can tell apart.
-_MOST_CODES = 2**31
-
 
 @compiled.jit
 def collision_entropy(
-    x: ArrayLike, *, bandwidth: ArrayLike, alpha: ArrayLike = 0.0
+    x: ArrayLike,
+    *,
+    bandwidth: ArrayLike,
+    alpha: ArrayLike = 0.0,
+    mask: ArrayLike | None = None,
 ) -> jax.Array:
     r"""Diffusion spectral entropy of order 2 (Rényi), without a decomposition.
 
@@ -33,15 +33,16 @@ def collision_entropy(
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive; or one for each point. Shape ``()`` or ``(n,)``.
         alpha: Density exponent between 0 and 1.
+        mask: Which points to count, booleans, for padded batches; the others may hold
+            anything, and n is the number of those counted. With one bandwidth for all
+            only. Shape ``(n,)``.
 
     Returns:
-        Entropy in nats, between 0 and ``log(n)``. NaN if ``x`` is not finite or an
-        option not in its range. Shape ``()``.
+        Entropy in nats, between 0 and ``log(n)``. NaN if no point is counted, ``x`` is
+        not finite or an option not in its range. Shape ``()``.
 
     Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If a shape is not the documented one, or the matrix too large to
-            index.
+        ValueError: If the matrix of all pairs is too large to index.
 
     References:
         Sanchez Giraldo, Rao and Principe, `Measures of entropy from data using
@@ -55,16 +56,21 @@ def collision_entropy(
         >>> print(diffusion.collision_entropy(far_apart, bandwidth=1.0))  # log(8)
         2.0794
     """
-    points = _kernels.points(x)
-    width = _kernels.widths(bandwidth, points)
-    exponent = _kernels.exponent(alpha, points.dtype)
-    matrix = _kernels.operator(points, width, exponent).matrix
+    x, is_counted = _kernels.points(x, mask)
+    width = _kernels.widths(bandwidth, x, one_for_all=is_counted is not None)
+    kernel = _kernels.gaussian(x, width, is_counted)
+    exponent = _kernels.exponent(alpha, x.dtype)
+    matrix = _kernels.diffusion(kernel, exponent, is_counted).matrix
     return 2 * jnp.log(jnp.trace(matrix)) - jnp.log(jnp.sum(matrix**2))
 
 
 @compiled.jit
 def matrix_entry_entropy(
-    x: ArrayLike, *, bandwidth: ArrayLike, alpha: ArrayLike = 0.5
+    x: ArrayLike,
+    *,
+    bandwidth: ArrayLike,
+    alpha: ArrayLike = 0.5,
+    mask: ArrayLike | None = None,
 ) -> jax.Array:
     r"""Entropy of the entries of the diffusion matrix (DMEE).
 
@@ -82,15 +88,16 @@ def matrix_entry_entropy(
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive; or one for each point. Shape ``()`` or ``(n,)``.
         alpha: Density exponent between 0 and 1; the authors' package takes 1/2.
+        mask: Which points to count, booleans, for padded batches; the others may hold
+            anything, and n is the number of those counted. With one bandwidth for all
+            only. Shape ``(n,)``.
 
     Returns:
-        Entropy in nats, between ``log(n)`` and ``2 log(n)``. NaN if ``x`` is not finite
-        or an option not in its range. Shape ``()``.
+        Entropy in nats, between ``log(n)`` and ``2 log(n)``. NaN if no point is
+        counted, ``x`` is not finite or an option not in its range. Shape ``()``.
 
     Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If a shape is not the documented one, or the matrix too large to
-            index.
+        ValueError: If the matrix of all pairs is too large to index.
 
     References:
         Liao et al., `Assessing neural network representations during training using
@@ -104,16 +111,16 @@ def matrix_entry_entropy(
         >>> print(diffusion.matrix_entry_entropy(same, bandwidth=1.0))  # 2 log(8)
         4.1589
     """
-    points = _kernels.points(x)
-    width = _kernels.widths(bandwidth, points)
-    exponent = _kernels.exponent(alpha, points.dtype)
-    operator = _kernels.operator(points, width, exponent)
-    n = points.shape[0]
-    return float(np.log(n)) + _kernels.row_entropies(operator) / n
+    x, is_counted = _kernels.points(x, mask)
+    width = _kernels.widths(bandwidth, x, one_for_all=is_counted is not None)
+    kernel = _kernels.gaussian(x, width, is_counted)
+    return of_entries(kernel, _kernels.exponent(alpha, x.dtype), is_counted)
 
 
 @compiled.jit
-def adjacency_entropy(x: ArrayLike, *, bandwidth: ArrayLike) -> jax.Array:
+def adjacency_entropy(
+    x: ArrayLike, *, bandwidth: ArrayLike, mask: ArrayLike | None = None
+) -> jax.Array:
     r"""Entropy of the eigenvalues of the Gaussian kernel itself.
 
     The von Neumann entropy of :math:`G / n`, whose exponential is the Vendi score.
@@ -125,15 +132,16 @@ def adjacency_entropy(x: ArrayLike, *, bandwidth: ArrayLike) -> jax.Array:
         x: Samples of a representation. Shape ``(n, d)``.
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive; or one for each point. Shape ``()`` or ``(n,)``.
+        mask: Which points to count, booleans, for padded batches; the others may hold
+            anything, and n is the number of those counted. With one bandwidth for all
+            only. Shape ``(n,)``.
 
     Returns:
-        Entropy in nats, between 0 and ``log(n)``. NaN if ``x`` is not finite or the
-        bandwidth not positive. Shape ``()``.
+        Entropy in nats, between 0 and ``log(n)``. NaN if no point is counted, ``x`` is
+        not finite or the bandwidth not positive. Shape ``()``.
 
     Raises:
-        TypeError: If an argument is complex or not an array.
-        ValueError: If a shape is not the documented one, or the matrix too large to
-            index.
+        ValueError: If the matrix of all pairs is too large to index.
 
     References:
         Liao et al., `Assessing neural network representations during training using
@@ -148,11 +156,14 @@ def adjacency_entropy(x: ArrayLike, *, bandwidth: ArrayLike) -> jax.Array:
         >>> print(diffusion.adjacency_entropy(far_apart, bandwidth=1.0))  # log(8)
         2.0794
     """
-    points = _kernels.points(x)
-    width = _kernels.widths(bandwidth, points)
-    kernel = _kernels.gaussian(points, width)
-    time = jnp.ones((1,), points.dtype)
-    return _eigenvalues.entropies(kernel, time, width.ndim == 0)[0]
+    x, is_counted = _kernels.points(x, mask)
+    width = _kernels.widths(bandwidth, x, one_for_all=is_counted is not None)
+    return _eigenvalues.entropies(
+        _kernels.gaussian(x, width, is_counted),
+        jnp.ones((1,), x.dtype),
+        is_definite=width.ndim == 0,
+        mask=is_counted,
+    )[0]
 
 
 @compiled.jit(static_argnames=("num_neighbors",))
@@ -178,9 +189,8 @@ def neighbor_graph_entropy(x: ArrayLike, *, num_neighbors: int = 10) -> jax.Arra
         ``()``.
 
     Raises:
-        TypeError: If ``x`` is complex or not an array, or ``num_neighbors`` not an int.
-        ValueError: If ``x`` is not two-dimensional, ``num_neighbors`` below 1 or above
-            n, or the matrix too large to index.
+        ValueError: If ``num_neighbors`` is above n, or the matrix of all pairs too
+            large to index.
 
     References:
         Liao et al., `Assessing neural network representations during training using
@@ -194,7 +204,7 @@ def neighbor_graph_entropy(x: ArrayLike, *, num_neighbors: int = 10) -> jax.Arra
         >>> print(diffusion.neighbor_graph_entropy(x, num_neighbors=1))  # log(8)
         2.0794
     """
-    points = jax.lax.stop_gradient(_kernels.points(x))
+    points = jax.lax.stop_gradient(_kernels.points(x)[0])
     n = points.shape[0]
     checks.at_least("num_neighbors", num_neighbors, 1)
     if num_neighbors > n:
@@ -214,77 +224,12 @@ def neighbor_graph_entropy(x: ArrayLike, *, num_neighbors: int = 10) -> jax.Arra
     return jnp.where(jnp.isnan(points[0, 0]), jnp.nan, entropy)
 
 
-@compiled.jit(static_argnames=("num_bins",))
-def binned_entropy(x: ArrayLike, *, num_bins: int = 2) -> jax.Array:
-    r"""Shannon entropy of the samples in a grid of equal bins (CSE).
-
-    Each column is cut into ``num_bins`` bins of equal width between its own least and
-    largest entry, the last one closed; a constant column is one bin. Saturates at
-    ``log(n)`` as soon as every sample has a cell of its own, which takes few columns.
-
-    Not differentiable: its gradient is zero. Costs :math:`O(n d \log n)` time and
-    :math:`O(n d)` memory.
-
-    Args:
-        x: Samples of a representation. Shape ``(n, d)``.
-        num_bins: Bins of a column. Static.
-
-    Returns:
-        Entropy in nats, between 0 and ``log(n)``. NaN if ``x`` is not finite. Shape
-        ``()``.
-
-    Raises:
-        TypeError: If ``x`` is complex or not an array, or ``num_bins`` not an int.
-        ValueError: If ``x`` is not two-dimensional, or ``num_bins`` below 1.
-
-    References:
-        Liao et al., `Assessing neural network representations during training using
-        noise-resilient diffusion spectral entropy <https://arxiv.org/abs/2312.04823>`_,
-        2024, section III: classic Shannon entropy.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> from jaxinfo import diffusion
-        >>> x = jnp.array([[0.0], [0.1], [0.9], [1.0]])
-        >>> print(diffusion.binned_entropy(x))  # log(2)
-        0.6931
-    """
-    array = jax.lax.stop_gradient(checks.as_float("x", x, "(n, d)"))
-    checks.at_least("num_bins", num_bins, 1)
-    n = array.shape[0]
-    counts = jnp.zeros((n,), array.dtype).at[cells(array, num_bins)].add(1)
-    entropy = -jnp.sum(logspace.xlogx(counts / n))
-    return jnp.where(jnp.all(jnp.isfinite(array)), entropy, jnp.nan)
-
-
-def bins(x: jax.Array, num_bins: int) -> jax.Array:
-    """Bin of each entry between the least and the largest of its column."""
-    low, high = jnp.min(x, axis=0, keepdims=True), jnp.max(x, axis=0, keepdims=True)
-    # Halved, as the range of finite numbers may not be finite.
-    width = high / 2 - low / 2
-    share = (x / 2 - low / 2) / jnp.where(width == 0, 1, width)
-    return jnp.clip(jnp.floor(share * num_bins), 0, num_bins - 1).astype(jnp.int32)
-
-
-def cells(x: jax.Array, num_bins: int) -> jax.Array:
-    """Number, below n, of the distinct row of bins that each sample has ``(n,)``."""
-    n, dim = x.shape
-    # Several columns are told apart by one sort while their codes fit an integer.
-    at_once = 1
-    while at_once < dim and n * num_bins ** (at_once + 1) < _MOST_CODES:
-        at_once += 1
-    missing = -dim % at_once
-    codes = jnp.pad(bins(x, num_bins), ((0, 0), (0, missing)))
-    groups = codes.T.reshape(-1, at_once, n)
-
-    def fold(rank: jax.Array, group: jax.Array) -> tuple[jax.Array, None]:
-        for k in range(at_once):
-            rank = rank * num_bins + group[k]
-        order = jnp.argsort(rank)
-        ordered = rank[order]
-        is_new = jnp.concatenate([jnp.zeros((1,), bool), ordered[1:] != ordered[:-1]])
-        dense = jnp.cumsum(is_new.astype(jnp.int32))
-        return jnp.zeros_like(rank).at[order].set(dense), None
-
-    rank, _ = jax.lax.scan(fold, jnp.zeros((n,), jnp.int32), groups)
-    return rank
+def of_entries(
+    kernel: jax.Array, alpha: jax.Array, mask: jax.Array | None
+) -> jax.Array:
+    """Entropy ``()`` of the entries of the chain of a kernel; NaN if none is left."""
+    matrix, degrees = _kernels.diffusion(kernel, alpha, mask)
+    root = jnp.sqrt(degrees)
+    chain = matrix * root[None, :] / root[:, None]
+    number = jnp.asarray(len(chain) if mask is None else jnp.sum(mask), chain.dtype)
+    return jnp.log(number) - jnp.sum(logspace.xlogx(chain)) / number

@@ -1,0 +1,61 @@
+"""All cases, beside all public functions, and how tests draw their arguments."""
+
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxinfo
+from tests.contracts import cases, diffusion_cases, gmm_cases, measures_cases
+
+CASES = measures_cases.CASES | cases.CASES | diffusion_cases.CASES | gmm_cases.CASES
+
+
+def public_functions():
+    """Dotted names of all public functions, from the packages themselves."""
+    found = {}
+    for package_name in jaxinfo.__all__:
+        package = getattr(jaxinfo, package_name)
+        if isinstance(package, types.ModuleType):
+            for name in package.__all__:
+                if not isinstance(getattr(package, name), type):
+                    found[f"{package_name}.{name}"] = getattr(package, name)
+    return found
+
+
+PUBLIC = public_functions()
+
+
+def parametrize(chosen, slow=()):
+    """One test per case; those of the given names are slow."""
+    return pytest.mark.parametrize(
+        "case",
+        [
+            pytest.param(case, id=name, marks=pytest.mark.slow if name in slow else ())
+            for name, case in chosen.items()
+        ],
+    )
+
+
+HEAVY = {name for name, case in CASES.items() if case.is_heavy}
+
+
+def draw(case, dtype, seed=0):
+    return cases.cast(case.make(np.random.default_rng(seed)), dtype)
+
+
+def floating_leaves(tree):
+    leaves = jax.tree.leaves(tree)
+    return [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.floating)]
+
+
+def scalar_of(case, result):
+    """What is smooth in a result, as one number."""
+    chosen = [getattr(result, name) for name in case.smooth] or result
+    # Unequal weights, as sums of derivatives may cancel by symmetry.
+    return sum(
+        jnp.vdot(jnp.cos(jnp.arange(leaf.size, dtype=leaf.dtype)), leaf.ravel())
+        for leaf in floating_leaves(chosen)
+    )
