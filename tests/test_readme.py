@@ -8,7 +8,7 @@ import re
 import pytest
 
 import jaxinfo
-from tests.contracts.test_contracts import PUBLIC
+from tests.contracts.table import PUBLIC
 
 ROOT = pathlib.Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()

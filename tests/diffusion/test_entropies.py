@@ -1,5 +1,7 @@
 """Spectra and entropies: closed forms, invariances, edges, errors."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -275,9 +277,38 @@ def test_points_left_out_do_not_matter(dtype, time):
     assert (slope[~mask] == 0).all()
 
 
+OTHERS = {
+    "collision": functools.partial(
+        diffusion.collision_entropy, bandwidth=2.5, alpha=0.5
+    ),
+    "entries": functools.partial(diffusion.matrix_entry_entropy, bandwidth=2.5),
+    "adjacency": functools.partial(diffusion.adjacency_entropy, bandwidth=2.5),
+    "grid": functools.partial(
+        diffusion.spectral_entropies,
+        bandwidths=np.array([1.5, 2.5]),
+        diffusion_times=np.array([0.0, 2.5]),
+    ),
+    "bins": functools.partial(diffusion.binned_entropy, num_bins=3),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_mask_leaves_points_out_of_every_entropy(name):
+    entropy = OTHERS[name]
+    x = (50 + np.random.default_rng(0).normal(size=(12, 9))).astype(np.float32)
+    mask = np.arange(12) % 3 != 0
+    expected = entropy(x[mask])
+    x[~mask] = np.inf
+    assert_close(entropy(x, mask=mask), expected, scale=10.0)
+    assert np.isnan(entropy(x, mask=np.zeros(12, bool))).all()
+    slope = jax.grad(lambda x: jnp.sum(entropy(x, mask=mask)))(jnp.asarray(x))
+    assert_all_finite(slope)
+    assert (slope[~mask] == 0).all()
+
+
 def test_no_point_has_no_entropy():
-    nothing = np.zeros(3, bool)
-    value = diffusion.spectral_entropy(np.ones((3, 2)), bandwidth=1.0, mask=nothing)
+    nothing = np.zeros(12, bool)
+    value = diffusion.spectral_entropy(np.ones((12, 9)), bandwidth=1.0, mask=nothing)
     assert jnp.isnan(value)
 
 

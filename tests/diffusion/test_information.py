@@ -152,14 +152,25 @@ def test_permutations_tell_labels_from_noise(blobs):
     real = test(jax.random.key(1), x, labels)
     assert_close(real.p_value, 1 / 40)
     assert real.value > 0.5
+    # One quantity: the information as it is estimated with the same subsets.
+    direct = information(x, labels, bandwidth=20.0)
+    assert_close(real.value, direct.value, scale=10.0)
+    assert abs(real.null_mean) < 4 * (direct.standard_error + real.null_std / 39**0.5)
     noise = test(
         jax.random.key(1), x, jax.random.permutation(jax.random.key(2), labels)
     )
     assert noise.p_value > 0.05
-    assert abs(noise.value) < 4 * noise.null_std
-    direct = information(x, labels, bandwidth=20.0, num_repetitions=40)
-    gap = abs(direct.value - real.value)
-    assert gap < 4 * (direct.standard_error + real.null_std / np.sqrt(39))
+    assert abs(noise.value - noise.null_mean) < 4 * noise.null_std
+    # Points that are left out are neither drawn nor permuted.
+    mask = np.append(np.ones(90, bool), np.zeros(30, bool))
+    padded = np.full((120, 2), np.nan, np.float32), np.full(120, 99)
+    padded[0][:90], padded[1][:90] = x, labels
+    masked = test(jax.random.key(1), *padded, mask=mask)
+    assert_close(masked.p_value, 1 / 40)
+    error = direct.standard_error * 2**0.5
+    helpers.assert_within_standard_errors(masked.value, error, real.value)
+    gap, spread = masked.null_mean - real.null_mean, masked.null_std / 39**0.5
+    assert abs(gap) < 4.5 * (error + 2 * spread)
 
 
 def test_bins_tell_no_more_than_the_labels_have(blobs):
@@ -167,6 +178,13 @@ def test_bins_tell_no_more_than_the_labels_have(blobs):
     entropy = np.log(3)
     value = diffusion.binned_mutual_information(x, labels, num_classes=3, num_bins=4)
     assert_close(value, entropy, scale=10.0)
+    mask = np.append(np.ones(90, bool), np.zeros(7, bool))
+    padded = np.full((97, 2), np.nan, np.float32), np.full(97, 99)
+    padded[0][:90], padded[1][:90] = x, labels
+    masked = diffusion.binned_mutual_information(
+        *padded, num_classes=3, num_bins=4, mask=mask
+    )
+    assert_close(masked, value, scale=10.0)
     shuffled = jax.random.permutation(jax.random.key(0), labels)
     value = diffusion.binned_mutual_information(x, shuffled, num_classes=3, num_bins=4)
     assert 0 <= value < 0.2
