@@ -82,8 +82,9 @@ def look_at_tree(name: str, tree: Any) -> Any:
 def refuse_instead_of(name: str, x: Any, classes: Sequence[type]) -> NoReturn:
     """Refuse what should be one of some containers."""
     names = [cls.__name__ for cls in classes if cls is not type(None)]
+    article = "an" if names[0][0] in "AEIOU" else "a"
     expected = " or ".join(names)
-    raise TypeError(f"Expected `{name}` to be a {expected}, got {_kind(x)}.")
+    raise TypeError(f"Expected `{name}` to be {article} {expected}, got {_kind(x)}.")
 
 
 def instead_of_labels(name: str) -> str:

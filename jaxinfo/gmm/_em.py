@@ -65,7 +65,7 @@ def em(
         x: Samples. Shape ``(n, d)``.
         weights: Weights of the samples, not negative; weight zero is the same as
             leaving a sample out, integers the same as repeating it. Shape ``(n,)``.
-        tol: Gain of a step, in nats, below which EM stops. Zero takes exactly
+        tol: Gain per step, in nats, below which EM stops. Zero takes exactly
             ``max_steps`` steps; below 1e-6 is below the rounding of float32.
         max_steps: Most steps taken. Static.
         regularization: Share :math:`\epsilon` of the data's covariance that is added

@@ -38,8 +38,7 @@ def confidence_interval(
         are left out.
 
     Raises:
-        TypeError: If ``result`` is not an `Estimate`.
-        ValueError: If ``method`` is unknown, or needs replicates where there are none.
+        ValueError: If ``method`` needs replicates and there are none.
 
     References:
         Davison and Hinkley, `Bootstrap methods and their application
@@ -58,10 +57,6 @@ def confidence_interval(
         >>> print(*gmm.confidence_interval(result))  # the truth is 0.223
         0.15 0.26
     """
-    if not isinstance(result, Estimate):
-        raise TypeError(
-            f"Expected `result` to be an Estimate, got {type(result).__name__}."
-        )
     checks.one_of("method", method, _METHODS)
     value, replicates = result.value, result.replicates
     level = checks.as_scalar("level", level, value.dtype)

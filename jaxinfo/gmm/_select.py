@@ -41,7 +41,7 @@ def fit(
         num_components: Number of components, at most n. Static.
         num_inits: Starts of each number of components. Static.
         weights: Weights of the samples, not negative. Shape ``(n,)``.
-        tol: Gain of a step, in nats, below which EM stops.
+        tol: Gain per step, in nats, below which EM stops.
         max_steps: Most steps of each fit. Static.
         regularization: Share of the data's covariance that is added to each
             component's.

@@ -60,7 +60,7 @@ def initialize(
         is an absent component.
 
     Raises:
-        ValueError: If ``num_components`` is above n, or ``method`` unknown.
+        ValueError: If ``num_components`` is above n.
 
     References:
         Arthur and Vassilvitskii, `k-means++: the advantages of careful seeding
@@ -295,7 +295,7 @@ def _spheres(
 
 
 def _radius(points: jax.Array, num_components: int) -> jax.Array:
-    """Radius of balls that fill the bounding box of the points, one a component."""
+    """Radius of balls that fill the bounding box of the points, one per component."""
     dim = points.shape[1]
     sides = jnp.max(points, axis=0) - jnp.min(points, axis=0)
     log_volume = jnp.sum(jnp.log(sides)) + jax.scipy.special.gammaln(
