@@ -1,6 +1,7 @@
-"""The code of README.md runs, prints what it says, and names what exists."""
+"""README.md runs and prints what it says; its pages name what exists."""
 
 import contextlib
+import importlib.util
 import io
 import pathlib
 import re
@@ -12,6 +13,7 @@ from tests.contracts.table import PUBLIC
 
 ROOT = pathlib.Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
+PAGES = ("functions", "accuracy", "speed", "conventions")
 
 
 def test_code_prints_what_follows_it():
@@ -28,18 +30,42 @@ def test_code_prints_what_follows_it():
         assert numbers[0] == pytest.approx(numbers[1], abs=1e-3)
 
 
-def test_every_public_name_is_in_the_table():
-    table = TEXT.split("## Question, function, cost, paper")[1].split("## Conventions")[
-        0
+@pytest.fixture
+def functions():
+    """The script that makes the page of all functions."""
+    spec = importlib.util.spec_from_file_location(
+        "list_functions", ROOT / "docs" / "list_functions.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_public_function_has_a_question(functions):
+    named = [
+        f"{package}.{name}"
+        for package, questions in functions.QUESTIONS.items()
+        for names in questions.values()
+        for name in names
     ]
-    named = set(re.findall(r"`(\w+)`", table))
-    functions = {name.split(".")[1] for name in PUBLIC}
-    assert functions | set(jaxinfo.metrics.__all__) == named
+    of_metrics = [f"metrics.{name}" for name in jaxinfo.metrics.__all__]
+    assert sorted(named) == sorted([*PUBLIC, *of_metrics])
 
 
-def test_linked_files_exist():
-    for link in re.findall(r"\]\(([^)#]+)\)", TEXT):
-        assert link.startswith("https://") or (ROOT / link).is_file(), link
+def test_the_page_of_functions_is_that_of_the_docstrings(functions):
+    assert functions.FILE.read_text() == functions.render()
+
+
+def test_the_readme_is_short():
+    words = len(re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL).split())
+    assert 600 <= words <= 900
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{n}.md" for n in PAGES)])
+def test_linked_files_exist(page):
+    path = ROOT / page
+    for link in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+        assert link.startswith("https://") or (path.parent / link).exists(), link
 
 
 def test_the_changelog_tells_of_this_version():

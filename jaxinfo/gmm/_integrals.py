@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 from jaxinfo._numerics import checks, compiled, guarded, linalg, quadrature
 from jaxinfo.gmm import _mixtures, _options
 from jaxinfo.gmm._types import GaussianMixture, Integral
+from jaxinfo.measures import _gaussians
 
 # Gauss-Hermite orders on a line and in a plane, of values and of replicates.
 _HIGH = (96, 64)
@@ -344,10 +345,9 @@ def information(
 
 def entropy(mixture: GaussianMixture, nodes: Nodes) -> jax.Array:
     """Differential entropy in nats, ``(s,)``."""
-    single = _one_component(mixture)
-    return jnp.where(
-        has_one_component(mixture), _gaussian_entropy(single), _entropy(mixture, nodes)
-    )
+    closed = _gaussians.entropy_of_factor(_one_component(mixture).scale_trils)
+    value = _entropy(mixture, nodes)
+    return jnp.where(has_one_component(mixture), closed, value)
 
 
 def kl_divergence(p: GaussianMixture, q: GaussianMixture, nodes: Nodes) -> jax.Array:
@@ -452,12 +452,6 @@ def _one_component(mixture: GaussianMixture) -> GaussianMixture:
     """The heaviest component alone, without the leading axis."""
     heaviest = jnp.argmax(mixture.log_weights)
     return GaussianMixture(*(leaf[heaviest] for leaf in mixture))
-
-
-def _gaussian_entropy(gaussian: GaussianMixture) -> jax.Array:
-    dim = gaussian.means.shape[0]
-    log_det = linalg.log_det_of_factor(gaussian.scale_trils)
-    return (dim * float(np.log(2 * np.pi * np.e)) + log_det) / 2
 
 
 def _gaussian_information(
