@@ -75,13 +75,19 @@ def entropies(
     """
     if mask is None:
         return _entropies(matrix, times, is_definite)
-    # Minus one for points left out, which is clipped to exactly zero where rounding
-    # would leave a zero a little above.
-    padded = jnp.where(jnp.diag(~mask), -1, matrix)
+    padded = padded_below(matrix, mask)
     log_number = jnp.log(jnp.sum(mask).astype(matrix.dtype))
     # Their zeros would count at time zero.
     values = jnp.where(times == 0, log_number, _entropies(padded, times, True))
     return jnp.where(jnp.any(mask), values, jnp.nan)
+
+
+def padded_below(matrix: jax.Array, mask: jax.Array) -> jax.Array:
+    """A matrix with eigenvalues of minus one, not zero, for points left out.
+
+    They are clipped to exactly zero, where rounding would leave a zero a little above.
+    """
+    return jnp.where(jnp.diag(~mask), -1, matrix)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))

@@ -10,7 +10,11 @@ from jaxinfo.diffusion import _eigenvalues, _kernels
 
 @compiled.jit
 def spectrum(
-    x: ArrayLike, *, bandwidth: ArrayLike, alpha: ArrayLike = 0.0
+    x: ArrayLike,
+    *,
+    bandwidth: ArrayLike,
+    alpha: ArrayLike = 0.0,
+    mask: ArrayLike | None = None,
 ) -> jax.Array:
     r"""Eigenvalues of the diffusion operator of a point cloud.
 
@@ -36,6 +40,9 @@ def spectrum(
             product of the two (self-tuning, see `local_bandwidths`). Shape ``()`` or
             ``(n,)``.
         alpha: Density exponent between 0 and 1.
+        mask: Which points to count, booleans, for padded batches; the others may hold
+            anything, and add a zero each. With one bandwidth for all only. Shape
+            ``(n,)``.
 
     Returns:
         Eigenvalues, descending, the first 1. With one bandwidth none is negative, as
@@ -59,10 +66,13 @@ def spectrum(
         >>> print(diffusion.spectrum(two_points, bandwidth=1.0))
         [1. 0.245]
     """
-    x, _ = _kernels.points(x)
-    width = _kernels.widths(bandwidth, x)
+    x, is_counted = _kernels.points(x, mask)
+    width = _kernels.widths(bandwidth, x, one_for_all=is_counted is not None)
+    kernel = _kernels.gaussian(x, width, is_counted)
     exponent = _kernels.exponent(alpha, x.dtype)
-    matrix = _kernels.diffusion(_kernels.gaussian(x, width), exponent).matrix
+    matrix = _kernels.diffusion(kernel, exponent, is_counted).matrix
+    if is_counted is not None:
+        matrix = _eigenvalues.padded_below(matrix, is_counted)
     is_definite = width.ndim == 0
     values = _eigenvalues.clipped(
         _eigenvalues.eigenvalues(matrix), is_definite=is_definite

@@ -60,6 +60,7 @@ def test_compiles_once_per_shape_changes_no_argument_and_keeps_the_dtype(case):
 SLOW_WITHOUT_JIT = HEAVY | {
     "diffusion.binned_mutual_information",
     "diffusion.permutation_test",
+    "diffusion.stochastic_spectral_entropy",
     "fingerprint.quantized_pairwise",
     "fingerprint.monte_carlo_compare",
     "fusion.fuse",

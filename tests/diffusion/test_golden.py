@@ -13,6 +13,17 @@ from tests.helpers import assert_close
 
 ENTROPIES = helpers.load("diffusion", "entropies")
 CASES = sorted({name.split("__")[0] for name in ENTROPIES if "__" in name})
+PADDED = {
+    "gauss_n50_d2",
+    "uniform_n100_d3",
+    "one_point",
+    "two_points",
+    "identical",
+    "duplicated",
+    "far_apart",
+    "constant_column",
+    "integers",
+}
 UNTIED = ("gauss_", "uniform_", "blobs", "moons_", "tree5_")
 
 
@@ -26,13 +37,23 @@ def fields(numbers, case):
     }
 
 
+# Small clouds are padded to one shape, so that all of them share their programs.
+MOST = 100, 5
+
+
 def read(case, dtype):
-    """Fields and points of a case; a shift of 1e4 rounds the points in float32."""
+    """Fields, points, and the mask of a case.
+
+    A shift of 1e4 rounds the points in float32.
+    """
     if case == "offset_1e4" and dtype == jnp.float32:
         pytest.skip("the points themselves round")
     numbers = fields(ENTROPIES, case)
-    x = numbers["x"]
-    return numbers, x if np.issubdtype(x.dtype, np.integer) else jnp.asarray(x, dtype)
+    x, mask = numbers["x"], None
+    if case in PADDED:
+        mask = np.arange(MOST[0]) < len(x)
+        x = np.pad(x, [(0, MOST[0] - len(x)), (0, MOST[1] - x.shape[1])])
+    return numbers, x if np.issubdtype(x.dtype, np.integer) else x.astype(dtype), mask
 
 
 def tolerance(case, dtype, double=1e-10):
@@ -42,58 +63,67 @@ def tolerance(case, dtype, double=1e-10):
     return 1e-8 if case == "offset_1e4" else double
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_spectral_entropies(dtype, case):
-    numbers, x = read(case, dtype)
-    actual = diffusion.spectral_entropies(
-        x, bandwidths=numbers["bandwidths"], diffusion_times=numbers["diffusion_times"]
+@jax.jit
+def all_of_matrices(x, bandwidths, diffusion_times, mask):
+    """Everything that the reference takes from matrices, by one program per shape."""
+
+    def of_width(width):
+        return tuple(
+            fn(x, bandwidth=width, mask=mask)
+            for fn in (
+                diffusion.spectrum,
+                diffusion.matrix_entry_entropy,
+                diffusion.adjacency_entropy,
+            )
+        )
+
+    grid = diffusion.spectral_entropies(
+        x, bandwidths=bandwidths, diffusion_times=diffusion_times, mask=mask
     )
-    expected = numbers["spectral_entropy"]
-    assert_close(actual, expected, tolerance=tolerance(case, dtype))
+    return grid, *jax.lax.map(of_width, bandwidths)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_eigenvalues(dtype, case):
-    numbers, x = read(case, dtype)
+def test_spectra_and_entropies(dtype, case):
+    numbers, x, mask = read(case, dtype)
+    widths, times = (
+        jnp.asarray(numbers[name], dtype) for name in ("bandwidths", "diffusion_times")
+    )
+    grid, values, entries, kernel = all_of_matrices(x, widths, times, mask)
+    bound = tolerance(case, dtype)
+    assert_close(grid, numbers["spectral_entropy"], tolerance=bound)
+    # The reference adds 2.2e-16 to each of n^2 probabilities.
+    of_entries = tolerance(case, dtype, 1e-8)
+    assert_close(entries, numbers["matrix_entry_entropy"], tolerance=of_entries)
+    assert_close(kernel, numbers["adjacency_entropy"], tolerance=bound)
     if "eigenvalues" not in numbers:
-        pytest.skip("not stored for many points")
-    actual = jax.lax.map(
-        lambda width: diffusion.spectrum(x, bandwidth=width),
-        jnp.asarray(numbers["bandwidths"], dtype),
-    )
+        return  # not stored for many points
     if case == "offset_1e4":
         # The reference's distances are off by eps * 1e9, and its eigenvalues by 3e-8:
         # better, those of the same points before they were moved.
         numbers = fields(ENTROPIES, "gauss_n200_d10")
     # Both sides round zeros, here up and there either way.
     expected = np.maximum(numbers["eigenvalues"], 0)
-    assert_close(actual, expected, tolerance=1e-4 if dtype == jnp.float32 else 1e-10)
+    number = expected.shape[1]
+    bound = 1e-4 if dtype == jnp.float32 else 1e-10
+    assert_close(values[:, :number], expected, tolerance=bound)
+    assert (values[:, number:] == 0).all()
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_entropies_of_matrices_and_bins(dtype, case):
-    numbers, x = read(case, dtype)
-    widths = jnp.asarray(numbers["bandwidths"], dtype)
-    entries = jax.lax.map(
-        lambda width: diffusion.matrix_entry_entropy(x, bandwidth=width), widths
-    )
-    # The reference adds 2.2e-16 to each of n^2 probabilities.
-    bound = tolerance(case, dtype, 1e-8)
-    assert_close(entries, numbers["matrix_entry_entropy"], tolerance=bound)
-    kernel = jax.lax.map(
-        lambda width: diffusion.adjacency_entropy(x, bandwidth=width), widths
-    )
-    assert_close(kernel, numbers["adjacency_entropy"], tolerance=tolerance(case, dtype))
+def test_entropies_of_bins(dtype, case):
+    numbers, x, mask = read(case, dtype)
     for number, expected in zip(
         numbers["num_bins"], numbers["binned_entropy"], strict=True
     ):
-        actual = diffusion.binned_entropy(x, num_bins=int(number))
+        actual = diffusion.binned_entropy(x, num_bins=int(number), mask=mask)
         assert_close(actual, expected, tolerance=tolerance(case, dtype))
 
 
 @pytest.mark.parametrize("case", [name for name in CASES if name.startswith(UNTIED)])
 def test_entropies_of_neighbor_graphs(x64, case):
-    numbers, x = read(case, jnp.float64)
+    numbers = fields(ENTROPIES, case)
+    x = numbers["x"]
     for number, expected in zip(
         numbers["num_neighbors"], numbers["neighbor_graph_entropy"], strict=True
     ):
@@ -101,7 +131,7 @@ def test_entropies_of_neighbor_graphs(x64, case):
         # Where zero is a defective eigenvalue, rounding moves it by a root of itself:
         # NumPy's own entropies of a graph and of its transpose, which has the same
         # spectrum, differ by up to 2e-5. The number is not known better than that.
-        graph = neighbor_graph(numbers["x"], number)
+        graph = neighbor_graph(x, number)
         spectra = [np.linalg.eigvals(one) for one in (graph, graph.T)]
         is_singular = min(np.abs(values).min() for values in spectra) < 1e-3
         tolerance = 3e-5 if is_singular else 1e-8
@@ -125,7 +155,7 @@ def moduli_entropy(values):
 )
 def test_density_exponents(dtype, case):
     numbers = fields(helpers.load("diffusion", "alpha"), case)
-    _, x = read(case, dtype)
+    x = fields(ENTROPIES, case)["x"].astype(dtype)
 
     @jax.jit
     def of_exponent(alpha):
@@ -151,34 +181,45 @@ def test_density_exponents(dtype, case):
 DERIVATIVES = helpers.load("diffusion", "derivatives")
 
 
+@jax.jit
+def derivatives(x, bandwidth, time, along, mask):
+    """Value, slopes, and products with the Hessian, by one program per shape."""
+
+    def entropy(x, bandwidth, time):
+        return diffusion.spectral_entropy(
+            x, bandwidth=bandwidth, diffusion_time=time, mask=mask
+        )
+
+    def slope(x):
+        return jax.grad(entropy)(x, bandwidth, time)
+
+    value, slopes = jax.value_and_grad(entropy, argnums=(0, 1, 2))(x, bandwidth, time)
+    forward = jax.jvp(slope, (x,), (along,))[1]
+    reverse = jax.grad(lambda x: jnp.vdot(slope(x), along))(x)
+    return value, *slopes, forward, reverse
+
+
 @pytest.mark.parametrize(
     "case", sorted({name.split("__")[0] for name in DERIVATIVES if "__" in name})
 )
 def test_derivatives_at_degenerate_spectra(x64, case):
     numbers = fields(DERIVATIVES, case)
-
-    def entropy(x, bandwidth, time):
-        return diffusion.spectral_entropy(x, bandwidth=bandwidth, diffusion_time=time)
-
-    x = jnp.asarray(numbers["x"])
-    at = x, jnp.asarray(numbers["bandwidth"]), jnp.asarray(numbers["diffusion_time"])
-    value, slopes = jax.value_and_grad(entropy, argnums=(0, 1, 2))(*at)
+    (n, d), mask = numbers["x"].shape, None
+    x, along = numbers["x"], numbers["direction"]
+    if n < 12:  # padded to one shape, others are of one
+        mask = np.arange(12) < n
+        x, along = (np.pad(z, [(0, 12 - n), (0, 6 - d)]) for z in (x, along))
+    value, *slopes, forward, reverse = derivatives(
+        x, numbers["bandwidth"], numbers["diffusion_time"], along, mask
+    )
     assert_close(value, numbers["value"], tolerance=1e-9)
-    for actual, name in zip(
-        slopes,
-        ("gradient", "derivative_bandwidth", "derivative_time"),
-        strict=True,
-    ):
-        assert_close(actual, numbers[name], tolerance=1e-9)
-
-    def slope(x):
-        return jax.grad(entropy)(x, *at[1:])
-
-    along = jnp.asarray(numbers["direction"])
-    forward = jax.jvp(slope, (x,), (along,))[1]
-    reverse = jax.grad(lambda x: jnp.vdot(slope(x), along))(x)
+    in_x, in_bandwidth, in_time = slopes
+    assert_close(in_x[:n, :d], numbers["gradient"], tolerance=1e-9)
+    assert_close(in_bandwidth, numbers["derivative_bandwidth"], tolerance=1e-9)
+    assert_close(in_time, numbers["derivative_time"], tolerance=1e-9)
     for product in (forward, reverse):
-        assert_close(product, numbers["hessian_times_direction"], tolerance=1e-6)
+        expected = numbers["hessian_times_direction"]
+        assert_close(product[:n, :d], expected, tolerance=1e-6)
 
 
 BANDWIDTHS = json.loads((helpers.REFERENCES / "diffusion/bandwidths.json").read_text())
@@ -189,7 +230,8 @@ def test_bandwidth_rules(dtype):
     for case, numbers in cases.items():
         if case not in CASES:
             continue
-        _, x = read(case, dtype)
+        x = fields(ENTROPIES, case)["x"]
+        x = x if np.issubdtype(x.dtype, np.integer) else x.astype(dtype)
         bound = tolerance(case, dtype)
         actual = diffusion.median_bandwidth(x)
         assert_close(actual, numbers["median_bandwidth"], tolerance=bound)
