@@ -1,0 +1,191 @@
+"""Write functions.md: every public function under the question that it answers.
+
+    python docs/list_functions.py
+
+What stands beside a function is the first line of its docstring.
+"""
+
+import inspect
+import pathlib
+import re
+
+import jaxinfo
+
+FILE = pathlib.Path(__file__).with_name("functions.md")
+
+# The questions, in the order in which people come to them, and the functions of each.
+QUESTIONS = {
+    "measures": {
+        "What do given distributions tell?": (
+            "entropy",
+            "mutual_information",
+            "conditional_mutual_information",
+            "variation_of_information",
+            "normalized_mutual_information",
+        ),
+        "How far apart are two distributions?": (
+            "kl_divergence",
+            "jensen_shannon_divergence",
+        ),
+        "What do counts and labels tell?": (
+            "entropy_of_counts",
+            "contingency_table",
+            "compare_labels",
+        ),
+        "What do Gaussian variables tell?": (
+            "gaussian_entropy",
+            "gaussian_mutual_information",
+        ),
+        "How much is that in bits?": ("nats_to_bits",),
+    },
+    "fingerprint": {
+        "Which points does a space confuse?": (
+            "gaussian_overlaps",
+            "full_gaussian_overlaps",
+            "von_mises_overlaps",
+            "bernoulli_overlaps",
+            "categorical_overlaps",
+            "exponential_family_overlaps",
+            "label_overlaps",
+            "gaussian_kl_overlaps",
+        ),
+        "Which parameters does an encoder give?": ("gaussian_parameters",),
+        "How much does a space tell?": (
+            "information",
+            "gaussian_information_bounds",
+        ),
+        "What do spaces share?": (
+            "compare",
+            "pairwise",
+            "cross_pairwise",
+        ),
+        "What do all latent channels share, with each other and with labels?": (
+            "gaussian_pairwise",
+            "gaussian_label_pairwise",
+            "quantized_pairwise",
+        ),
+        "What does sampling say, with what error?": ("monte_carlo_compare",),
+        "Is it more than chance, and how sure is it?": (
+            "adjust_for_chance",
+            "gaussian_pairwise_chance",
+            "jackknife",
+            "inverse_variance_mean",
+        ),
+        "What do many models learn alike?": (
+            "channel_distances",
+            "cluster_channels",
+            "sample_fingerprint",
+        ),
+    },
+    "fusion": {
+        "How near is a space to all references?": ("loss",),
+        "Which space unites what they know?": ("fuse", "fuse_encoder"),
+        "Does a fused curve hang together?": ("continuity",),
+    },
+    "gmm": {
+        "What do two samples share, and how surely?": (
+            "mutual_information",
+            "mutual_information_matrix",
+            "conditional_mutual_information",
+            "class_mutual_information",
+            "class_mutual_information_matrix",
+        ),
+        "Is it zero? Between which values does it lie?": (
+            "independence_test",
+            "confidence_interval",
+        ),
+        "What are the entropy of a sample and the divergence of two?": (
+            "entropy",
+            "marginal_kl_divergence",
+        ),
+        "Which mixture fits?": ("em", "fit", "select", "initialize"),
+        "What does a given mixture say?": (
+            "log_prob",
+            "responsibilities",
+            "pointwise_mutual_information",
+            "sample",
+            "marginal",
+            "condition",
+            "mixture_mutual_information",
+            "mixture_conditional_mutual_information",
+            "mixture_entropy",
+            "mixture_kl_divergence",
+        ),
+    },
+    "diffusion": {
+        "How spread out is a representation?": (
+            "spectral_entropy",
+            "spectral_entropies",
+            "stochastic_spectral_entropy",
+            "collision_entropy",
+        ),
+        "What does it tell about labels, and is that zero?": (
+            "spectral_mutual_information",
+            "permutation_test",
+        ),
+        "At which bandwidth?": (
+            "median_bandwidth",
+            "neighbor_bandwidth",
+            "local_bandwidths",
+        ),
+        "Which modes does it have?": ("spectrum", "entropy_of_spectrum"),
+        "What do other entropies say?": (
+            "matrix_entry_entropy",
+            "adjacency_entropy",
+            "neighbor_graph_entropy",
+            "binned_entropy",
+            "matrix_entry_mutual_information",
+            "adjacency_mutual_information",
+            "binned_mutual_information",
+        ),
+        "How does a scalar or a cloud become labels?": (
+            "equal_width_labels",
+            "cluster_labels",
+        ),
+    },
+    "metrics": {
+        "What is it over the steps of an epoch?": (
+            "SpectralEntropy",
+            "SpectralMutualInformation",
+        ),
+    },
+    "plotting": {
+        "How does it look?": (
+            "similarity_matrix",
+            "channel_information",
+            "consistency",
+            "posterior_ellipses",
+            "channel_posteriors",
+            "rank_correlations",
+            "fusion_losses",
+            "continuity_by_references",
+            "information_matrix",
+            "mixture_density",
+        ),
+    },
+}
+
+
+def render() -> str:
+    """The page."""
+    lines = [
+        "# Functions by question",
+        "",
+        "Made from the first lines of the docstrings by `docs/list_functions.py`. "
+        "Costs, formulas and sources stand in",
+        "the docstrings: `help(jaxinfo.gmm.mutual_information)`.",
+    ]
+    for package_name, questions in QUESTIONS.items():
+        package = getattr(jaxinfo, package_name)
+        lines += ["", f"## {package_name}"]
+        for question, names in questions.items():
+            lines += ["", f"**{question}**", ""]
+            for name in names:
+                summary = inspect.getdoc(getattr(package, name)).splitlines()[0]
+                summary = re.sub(r":math:`(.*?)`", r"$\1$", summary)
+                lines.append(f"- `{name}`: {summary}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(render())
