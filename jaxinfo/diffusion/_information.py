@@ -14,6 +14,9 @@ from jaxinfo.diffusion import (
 from jaxinfo.diffusion._types import SpectralMutualInformation
 from jaxinfo.measures import PermutationTest
 
+# Random subsets of each size that classes are compared with.
+_NUM_REPETITIONS = 5
+
 
 @compiled.jit(static_argnames=("num_classes", "num_repetitions"))
 def spectral_mutual_information(
@@ -24,7 +27,7 @@ def spectral_mutual_information(
     num_classes: int,
     bandwidth: ArrayLike,
     diffusion_time: ArrayLike = 1.0,
-    num_repetitions: int = 5,
+    num_repetitions: int = _NUM_REPETITIONS,
     alpha: ArrayLike = 0.0,
     mask: ArrayLike | None = None,
 ) -> SpectralMutualInformation:
@@ -101,7 +104,7 @@ def matrix_entry_mutual_information(
     *,
     num_classes: int,
     bandwidth: ArrayLike,
-    num_repetitions: int = 5,
+    num_repetitions: int = _NUM_REPETITIONS,
     alpha: ArrayLike = 0.5,
     mask: ArrayLike | None = None,
 ) -> SpectralMutualInformation:
@@ -175,7 +178,7 @@ def adjacency_mutual_information(
     *,
     num_classes: int,
     bandwidth: ArrayLike,
-    num_repetitions: int = 5,
+    num_repetitions: int = _NUM_REPETITIONS,
     mask: ArrayLike | None = None,
 ) -> SpectralMutualInformation:
     r"""Information of points with labels by the spectrum of the kernel itself.
@@ -238,7 +241,7 @@ def adjacency_mutual_information(
     return _compare_classes(key, x, classes, entropy, num_repetitions)
 
 
-@compiled.jit(static_argnames=("num_classes", "num_repetitions", "num_permutations"))
+@compiled.jit(static_argnames=("num_classes", "num_permutations"))
 def permutation_test(
     key: ArrayLike,
     x: ArrayLike,
@@ -247,7 +250,6 @@ def permutation_test(
     num_classes: int,
     bandwidth: ArrayLike,
     diffusion_time: ArrayLike = 1.0,
-    num_repetitions: int = 5,
     num_permutations: int = 99,
     alpha: ArrayLike = 0.0,
     mask: ArrayLike | None = None,
@@ -276,16 +278,15 @@ def permutation_test(
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive.
         diffusion_time: Power of the diffusion matrix, not negative.
-        num_repetitions: Subsets of each size, at least 2. Static.
         num_permutations: Permutations :math:`B`, at least 2. Static.
         alpha: Density exponent between 0 and 1.
         mask: Which points to count, booleans, for padded batches; the others may have
             any value and label. Shape ``(n,)``.
 
     Returns:
-        The information in nats, that of `spectral_mutual_information` with the same
-        key, mean and standard deviation of that of permuted labels, and the p-value.
-        NaN as there.
+        The information in nats, that of `spectral_mutual_information` with the same key
+        and as many subsets as there by default; mean and standard deviation of that of
+        permuted labels; and the p-value. NaN as there.
 
     Raises:
         ValueError: If the matrix of all points is too large to index.
@@ -312,7 +313,7 @@ def permutation_test(
     checks.at_least("num_permutations", num_permutations, 2)
     entropy = _spectral(x, bandwidth, diffusion_time, alpha)
     found = _class_entropies.entropies(
-        key, x, classes, entropy, num_repetitions, num_permutations
+        key, x, classes, entropy, _NUM_REPETITIONS, num_permutations
     )
     # The labels' own classes, then those of each permutation.
     of_classes = jnp.concatenate([found.of_classes[None], found.of_permuted])

@@ -134,10 +134,17 @@ def lanczos(
     return diagonals.T, norms[:-1].T
 
 
-def gauss(diagonals: jax.Array, off_diagonals: jax.Array) -> Quadrature:
-    """Gauss rules of tridiagonal matrices, of an operator without negative values."""
+def gauss_and_radau(
+    diagonals: jax.Array, off_diagonals: jax.Array
+) -> tuple[Quadrature, Quadrature]:
+    """Gauss rules of tridiagonal matrices, and Gauss-Radau rules with a node at zero.
 
-    def one(diagonal: jax.Array, off_diagonal: jax.Array) -> Quadrature:
+    Of an operator without negative values. Where the node at zero is undetermined, both
+    are the Gauss rule.
+    """
+    with_zero = diagonals.at[:, -1].set(_last_pivot(diagonals, off_diagonals))
+
+    def rule(diagonal: jax.Array, off_diagonal: jax.Array) -> Quadrature:
         matrix = (
             jnp.diag(diagonal)
             + jnp.diag(off_diagonal, k=1)
@@ -146,12 +153,22 @@ def gauss(diagonals: jax.Array, off_diagonals: jax.Array) -> Quadrature:
         nodes, vectors = jnp.linalg.eigh(matrix)
         return Quadrature(jnp.maximum(nodes, 0), vectors[0] ** 2)
 
-    rules: Quadrature = jax.vmap(one)(diagonals, off_diagonals)
-    return rules
+    # In one batch: two that run at once, each waiting for helpers from the pool that it
+    # runs in, can wait for each other for ever on few cores.
+    rules: Quadrature = jax.vmap(rule)(
+        jnp.concatenate([diagonals, with_zero]),
+        jnp.concatenate([off_diagonals, off_diagonals]),
+    )
+    number = diagonals.shape[0]
+    first, second = slice(None, number), slice(number, None)
+    return (
+        Quadrature(rules.nodes[first], rules.weights[first]),
+        Quadrature(rules.nodes[second], rules.weights[second]),
+    )
 
 
-def radau(diagonals: jax.Array, off_diagonals: jax.Array) -> Quadrature:
-    """Gauss-Radau rules with a node at zero, Gauss rules where that is undetermined."""
+def _last_pivot(diagonals: jax.Array, off_diagonals: jax.Array) -> jax.Array:
+    """Last diagonal entries ``(p,)`` that make matrices singular, where they exist."""
     smallest = float(np.finfo(diagonals.dtype).eps) * jnp.max(
         jnp.abs(diagonals), axis=1
     )
@@ -169,8 +186,7 @@ def radau(diagonals: jax.Array, off_diagonals: jax.Array) -> Quadrature:
     (_, is_regular), shares = jax.lax.scan(
         pivot, start, (diagonals[:, 1:].T, off_diagonals.T)
     )
-    last = jnp.where(is_regular, shares[-1], diagonals[:, -1])
-    return gauss(diagonals.at[:, -1].set(last), off_diagonals)
+    return jnp.where(is_regular, shares[-1], diagonals[:, -1])
 
 
 def _width(subspace_size: int) -> int:

@@ -186,7 +186,7 @@ def _estimate(
     tridiagonal = _krylov.lanczos(
         lambda vectors: without_known(products.multiply(vectors)), probes, _NUM_STEPS
     )
-    rules = _krylov.gauss(*tridiagonal), _krylov.radau(*tridiagonal)
+    rules = _krylov.gauss_and_radau(*tridiagonal)
     gauss, radau = (_of_probes(rule, times, num_others) for rule in rules)
     middle: _Sums = jax.tree.map(lambda one, two: (one + two) / 2, gauss, radau)
     gap: _Sums = jax.tree.map(

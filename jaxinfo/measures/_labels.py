@@ -31,8 +31,7 @@ def contingency_table(
 
     Returns:
         Counts in the default floating dtype; all NaN if a label is out of range, so
-        that it cannot go missing unseen (without x64, jax itself wraps labels of more
-        than 32 bits). Shape ``(num_x, num_y)``.
+        that it cannot go missing unseen. Shape ``(num_x, num_y)``.
 
     Example:
         >>> import jax.numpy as jnp
