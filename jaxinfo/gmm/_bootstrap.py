@@ -23,6 +23,8 @@ def refits(
 
     Fits ``(1 + b, g, k, q)``, the first that to the data themselves.
     """
+    if not sampling.num_replicates:
+        return problem.weights[None], moments[None]
     fitting = problem.fitting
     factors = _factors(key, jax.lax.stop_gradient(problem.weights), sampling)
     weights = factors * problem.weights[None]

@@ -92,7 +92,7 @@ def mutual_information(
         ...     jax.random.key(1),
         ...     x,
         ...     0.6 * x + 0.8 * noise,
-        ...     fitting=gmm.Fitting(max_components=2),
+        ...     fitting=gmm.Fitting(max_components=1),
         ... )
         >>> print(result.value, result.standard_error)  # -log(1 - 0.6^2) / 2 = 0.223
         0.20 0.03

@@ -163,7 +163,7 @@ def test_containers_of_something_else_are_named(call):
             continue
         for other in (list(value), value._asdict(), "text", np.zeros(2)):
             for attempt in call.both_ways(name, other):
-                with pytest.raises(TypeError, match=f"Expected `{name}` to be a "):
+                with pytest.raises(TypeError, match=f"Expected `{name}` to be an? "):
                     attempt()
         for field in value._fields:
             strings = value._replace(**{field: np.array(["a"])})

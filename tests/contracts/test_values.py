@@ -64,8 +64,11 @@ SLOW_WITHOUT_JIT = HEAVY | {
     "fingerprint.quantized_pairwise",
     "fingerprint.monte_carlo_compare",
     "fusion.fuse",
+    "gmm.em",
     "gmm.initialize",
     "gmm.mixture_conditional_mutual_information",
+    "gmm.mixture_entropy",
+    "gmm.mixture_kl_divergence",
     "gmm.mixture_mutual_information",
 }
 

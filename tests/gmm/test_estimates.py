@@ -155,7 +155,7 @@ def test_gradients_at_a_constant_side_are_zero_also_beside_vectors():
 
 
 def test_runs_by_blocks_are_runs_at_once(pair):
-    actual = estimate(*pair, options=TWO | {"block_size": 3})
+    actual = estimate(*pair, options=TWO | {"block_size": 1})
     assert_same(actual, estimate(*pair), (*NUMBERS, "replicates"))
 
 
@@ -175,15 +175,18 @@ def test_a_matrix_is_its_pairs_and_a_bad_column_spoils_no_other(pair):
     np.testing.assert_array_equal(matrix.converged, [[1, 0], [1, 1], [0, 0]])
 
 
-def test_pairs_side_by_side_are_pairs_in_turn(pair):
+def test_pairs_side_by_side_are_pairs_alone(pair):
     columns = jnp.concatenate(pair, axis=1)
-    alone, side_by_side = (
-        gmm.mutual_information_matrix(
-            jax.random.key(1), columns, columns[::-1], block_size=size, **ONE
-        )
-        for size in (None, 3)
+    others, weights = columns[::-1], jnp.ones(100)
+    key = jax.random.key(1)
+    side_by_side = gmm.mutual_information_matrix(
+        key, columns, others, weights=weights, block_size=2, **ONE
     )
-    assert_close(side_by_side.value, alone.value, scale=10.0)
+    for i, j in np.ndindex(2, 2):
+        blocks = columns[:, i, None], others[:, j, None]
+        its_key = jax.random.fold_in(key, 2 * i + j)
+        alone = gmm.mutual_information(its_key, *blocks, weights=weights, **ONE)
+        assert_close(side_by_side.value[i, j], alone.value, scale=10.0)
 
 
 class TestClasses:
@@ -194,7 +197,7 @@ class TestClasses:
 
     def information(self, labels, weights=None, x=x):
         weights = np.ones(400) if weights is None else weights
-        options = TWO | {"num_classes": 3, "weights": weights.astype(np.float32)}
+        options = ONE | {"num_classes": 3, "weights": weights.astype(np.float32)}
         key = jax.random.key(1)
         return gmm.class_mutual_information(key, x.astype("f"), labels, **options)
 
@@ -245,7 +248,7 @@ class TestClasses:
 def test_the_bias_is_removed():
     # Of one component the bias is about 1 / (2 n); the mean over many samples is free.
     n, rho = 50, 0.6
-    options = ONE | {"sampling": gmm.Sampling(num_replicates=20)}
+    options = ONE | {"sampling": gmm.Sampling(num_replicates=10)}
 
     @jax.jit
     @jax.vmap
@@ -365,8 +368,7 @@ class TestSelection:
             return gmm.select(jax.random.key(0), self.x, fitting=fitting).num_components
 
         for tol in (1e-4, 1e-3):
-            fitting = gmm.Fitting(max_components=2, tol=tol)
-            assert chosen(fitting) == 2
+            chosen.lower(gmm.Fitting(max_components=2, tol=tol))
         assert len(traces) == 1
 
 
