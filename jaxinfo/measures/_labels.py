@@ -83,7 +83,9 @@ def compare_labels(
 
     Returns:
         Values in the default floating dtype; all NaN if a label is out of range or no
-        point counts. In float32, counts are exact up to 16,777,216 points.
+        point counts. In float32, counts are exact up to 16,777,216 points, and adjusted
+        values to 1e-6, but to 3e-5 where nearly every point has a label of its own and
+        their denominator vanishes.
 
     References:
         Vinh, Epps and Bailey, `Information theoretic measures for clusterings
