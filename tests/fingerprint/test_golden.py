@@ -295,7 +295,10 @@ def test_large_spaces(dtype):
         assert_close(getattr(result, name), expected, tolerance=bound)
 
 
-def test_monte_carlo_of_large_spaces(key):
+@pytest.mark.parametrize(
+    "num_samples", [6_000, pytest.param(20_000, marks=pytest.mark.slow)]
+)
+def test_monte_carlo_of_large_spaces(key, num_samples):
     reference = load("fingerprint", "monte_carlo")
     means, log_variances = cast(reference, jnp.float32, "means", "log_variances")
     for k, (u, v) in enumerate(reference["pairs"]):
@@ -305,7 +308,7 @@ def test_monte_carlo_of_large_spaces(key):
             log_variances[u],
             means[v],
             log_variances[v],
-            num_samples=20_000,
+            num_samples=num_samples,
         )
         for name, expected in (
             ("information_u", reference["information"][u]),
