@@ -47,6 +47,8 @@ def as_host_float(
     if isinstance(x, np.ndarray) and x.dtype.kind in "biu":
         x = x.astype(np.float64)
     looked = front_door.look_at(name, x, is_data=False)
+    if np.iscomplexobj(looked):
+        raise TypeError(f"Expected `{name}` to be real, got dtype {looked.dtype}.")
     _check_shape(name, np.shape(looked), shape, sizes)
     return np.asarray(looked, np.float64)
 

@@ -36,7 +36,7 @@ def cluster_labels(x: ArrayLike, *, num_clusters: int = 10) -> npt.NDArray[np.in
         >>> print(np.bincount(labels))
         [12 12]
     """
-    array = np.asarray(checks.as_float("x", x, "(n, d)"))
+    array = checks.as_host_float("x", x, "(n, d)")
     checks.at_least("num_clusters", num_clusters, 1)
     if num_clusters > len(array):
         raise ValueError(

@@ -96,14 +96,12 @@ def cluster_channels(distances: ArrayLike, *, min_samples: int) -> ChannelCluste
             "fingerprint.cluster_channels needs scikit-learn: "
             'pip install "jaxinfo[cluster]".'
         ) from error
-    checked = checks.as_float("distances", distances, "(m, m)")
-    # From the argument itself, as jax would round float64 without x64.
-    matrix = np.asarray(distances, np.float64)
+    matrix = checks.as_host_float("distances", distances, "(m, m)")
     checks.at_least("min_samples", min_samples, 2)
-    if min_samples > checked.shape[0]:
+    if min_samples > len(matrix):
         raise ValueError(
             f"Expected `min_samples` to be at most the number of channels, "
-            f"{checked.shape[0]}, got {min_samples}."
+            f"{len(matrix)}, got {min_samples}."
         )
     if not np.all(np.isfinite(matrix)):
         raise ValueError("Expected `distances` to be finite, got NaN or infinity.")

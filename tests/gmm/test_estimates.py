@@ -195,9 +195,9 @@ class TestClasses:
     labels = np.arange(400) % 10 == 0
     x = np.random.default_rng(0).normal(size=(400, 1)) + 20.0 * labels[:, None]
 
-    def information(self, labels, weights=None, x=x):
+    def information(self, labels, weights=None, x=x, options=ONE):
         weights = np.ones(400) if weights is None else weights
-        options = ONE | {"num_classes": 3, "weights": weights.astype(np.float32)}
+        options = options | {"num_classes": 3, "weights": weights.astype(np.float32)}
         key = jax.random.key(1)
         return gmm.class_mutual_information(key, x.astype("f"), labels, **options)
 
@@ -225,8 +225,12 @@ class TestClasses:
     def test_a_class_of_one_sample_has_one_component(self):
         alone = self.labels.astype(int)
         alone[5] = 2
-        result = self.information(alone)
+        # Where more would be allowed, and the data want more.
+        two = ONE | {"fitting": gmm.Fitting(max_components=2)}
+        x = self.x + 9.0 * (np.arange(400) % 4 == 1)[:, None]
+        result = self.information(alone, x=x, options=two)
         assert np.isfinite(result.value)
+        assert result.num_components[0] == 2
         assert result.num_components[2] == 1
 
     def test_one_class_tells_nothing(self):

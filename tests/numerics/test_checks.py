@@ -125,6 +125,8 @@ def test_hosts_see_all_digits():
     np.testing.assert_array_equal(checks.as_host_float("x", x, "(n,)"), x)
     with pytest.raises(TypeError, match=r"Expected `x` .* pass np\.asarray\(x\)"):
         checks.as_host_float("x", [1.0], "(n,)")
+    with pytest.raises(TypeError, match="`x` to be real"):
+        checks.as_host_float("x", jnp.ones(2, complex), "(n,)")
 
 
 @pytest.mark.parametrize("kind", ["bfloat16", "float16", "float32"])
