@@ -35,21 +35,32 @@ settings.load_profile("jaxinfo")
 
 
 # Every compiled program maps memory, and Linux ends a process that asks for more than
-# 65530 maps, amid a compilation: well before, all programs are given up.
-_MOST_MAPS = 25_000
+# 65530 maps, amid a compilation. Programs are given up well before: after the file that
+# compiled them, as its tests share them and others hardly do; within one, late.
+_MOST_AFTER_A_FILE = 15_000
+_MOST_WITHIN = 45_000
 _MAPS = pathlib.Path("/proc/self/maps")
+_ended = itertools.count()
+
+
+def forget_programs(most):
+    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > most:
+        jax.clear_caches()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def room_for_programs_of_the_next_file():
+    """Forget the programs of a file after its last test."""
+    yield
+    forget_programs(_MOST_AFTER_A_FILE)
 
 
 @pytest.fixture(autouse=True)
 def room_for_programs():
     """Forget compiled programs before they fill the process."""
     yield
-    is_due = next(_ended) % 16 == 0 and _MAPS.exists()
-    if is_due and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
-        jax.clear_caches()
-
-
-_ended = itertools.count()
+    if next(_ended) % 8 == 0:
+        forget_programs(_MOST_WITHIN)
 
 
 @pytest.fixture(params=["float32", "float64"])

@@ -1,5 +1,6 @@
 """Comparisons that all tests judge by, and where the reference numbers are."""
 
+import functools
 import pathlib
 
 import jax
@@ -13,6 +14,15 @@ def load(package, name):
     path = REFERENCES / package / f"{name}.npz"
     with np.load(path, allow_pickle=False) as file:
         return {field: file[field] for field in file.files}
+
+
+def optimized(fn, *args, **kwargs):
+    """Compile with the optimisation that tests leave out, for runs that take long.
+
+    The result takes arguments like ``args``.
+    """
+    lowered = jax.jit(functools.partial(fn, **kwargs)).lower(*args)
+    return lowered.compile(compiler_options={"xla_backend_optimization_level": 2})
 
 
 def assert_close(actual, expected, *, scale=1.0, tolerance=None):

@@ -16,7 +16,7 @@ def dtypes(case, kind):
     return {leaf.dtype for leaf in floating_leaves(result)}
 
 
-@parametrize(CASES)
+@parametrize(CASES, slow=HEAVY - {"gmm.mutual_information"})
 def test_results_have_the_dtype_of_the_data_also_where_the_default_is_double(case, x64):
     # Doubles of the heavy ones are golden numbers, and their gradients' differences.
     for kind in ("float32",) if case.is_heavy else ("float32", "float64"):

@@ -24,8 +24,10 @@ def value_and_gradient_of(case, args):
 
     @jax.jit
     def derivatives(chosen, direction):
-        _, forward = jax.jvp(scalar, (chosen,), (direction,))
-        return *jax.value_and_grad(scalar)(chosen), forward
+        # Forward and reverse from one linearisation, which is traced once.
+        value, forward = jax.linearize(scalar, chosen)
+        (reverse,) = jax.linear_transpose(forward, chosen)(jnp.ones_like(value))
+        return value, reverse, forward(direction)
 
     return derivatives, [args[position] for position in case.grad]
 
