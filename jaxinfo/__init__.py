@@ -1,6 +1,17 @@
 """How much information learned representations carry, share and transfer."""
 
-from jaxinfo import diffusion, fingerprint, fusion, gmm, measures, metrics, plotting
+from jaxinfo import (
+    diffusion,
+    fingerprint,
+    fusion,
+    gmm,
+    information_plane,
+    measures,
+    metrics,
+    neighbors,
+    plotting,
+    transfer_entropy,
+)
 
 __version__ = "0.1.0"
 
@@ -10,7 +21,10 @@ __all__ = [
     "fingerprint",
     "fusion",
     "gmm",
+    "information_plane",
     "measures",
     "metrics",
+    "neighbors",
     "plotting",
+    "transfer_entropy",
 ]

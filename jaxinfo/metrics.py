@@ -1,8 +1,7 @@
 """Measures as metrics of Flax, collected over the steps of an epoch.
 
-Each keeps a random sample of all rows that it was given in a reservoir of fixed size,
-so that a compiled training step that updates it has one trace, and computes its measure
-on that sample.
+The state of each has a fixed size, so that a compiled training step that updates it has
+one trace: a random sample of all rows, the latest rows, or counts.
 """
 
 from typing import Any
@@ -12,10 +11,17 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.typing import ArrayLike
 
-from jaxinfo import diffusion
+from jaxinfo import diffusion, information_plane, transfer_entropy
 from jaxinfo._numerics import checks
+from jaxinfo.information_plane._resampling import CoordinatesFn
+from jaxinfo.transfer_entropy import _nulls, _significance, _streams
 
-__all__ = ["SpectralEntropy", "SpectralMutualInformation"]
+__all__ = [
+    "InformationPlane",
+    "SpectralEntropy",
+    "SpectralMutualInformation",
+    "TransferEntropy",
+]
 
 
 class _Reservoir(nnx.Pytree):
@@ -236,6 +242,230 @@ class SpectralMutualInformation(_OfSample):
             alpha=self.alpha,
             mask=self.reservoir.ranks[...] > 0,
         )
+
+
+class TransferEntropy(nnx.Metric):
+    """Transfer entropy between two layers over training, beside its null.
+
+    Time is the time of training: each update is a step of it, and the rows are the
+    activations of fixed probe inputs, as symbols. Counts are pooled over probes, as in
+    `transfer_entropy.ensemble_pairwise`. Further counts are carried in which the probes
+    of the sources are permuted, each time alike: what they show holds the bias and what
+    drifts alike in all probes.
+
+    The state are ``1 + num_surrogates`` tables of counts; memory and time of an update
+    do not depend on the number of steps.
+
+    Args:
+        key: Random key of the permutations.
+        num_sources: Neurons of the source layer.
+        num_targets: Neurons of the target layer.
+        num_symbols: Number of symbols of a neuron.
+        num_replications: Number of probes.
+        num_surrogates: Number of permutations.
+        timing: Histories, delays and lags, in updates.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import metrics
+        >>> transfer = metrics.TransferEntropy(
+        ...     jax.random.key(0),
+        ...     num_sources=1,
+        ...     num_targets=1,
+        ...     num_symbols=2,
+        ...     num_replications=100,
+        ... )
+        >>> x = jax.random.bernoulli(jax.random.key(1), shape=(10, 100, 1))
+        >>> for now, before in zip(x[1:], x[:-1]):
+        ...     transfer.update(sources=now, targets=before)
+        >>> print(transfer.compute().p_value)  # 1 / 21
+        [[0.0476]]
+    """
+
+    def __init__(
+        self,
+        key: ArrayLike,
+        *,
+        num_sources: int,
+        num_targets: int,
+        num_symbols: int,
+        num_replications: int,
+        num_surrogates: int = 20,
+        timing: transfer_entropy.Timing | None = None,
+    ) -> None:
+        checks.at_least("num_replications", num_replications, 2)
+        checks.at_least("num_surrogates", num_surrogates, 1)
+        key = checks.as_key("key", key)
+        orders = jax.vmap(jax.random.permutation, in_axes=(0, None))(
+            jax.random.split(key, num_surrogates), jnp.arange(num_replications)
+        )
+        # The first is that of the probes themselves.
+        itself = jnp.arange(num_replications)[None]
+        self.orders = nnx.metrics.MetricState(jnp.concatenate([itself, orders]))
+        self.num_sources = num_sources
+        self.num_targets = num_targets
+        self.num_symbols = num_symbols
+        self.num_replications = num_replications
+        self.timing = timing or transfer_entropy.Timing()
+        leaves, self.structure = jax.tree.flatten(self._empty())
+        self.leaves = nnx.List([nnx.metrics.MetricState(leaf) for leaf in leaves])
+
+    def reset(self) -> None:
+        """Forget all counts; the permutations stay."""
+        self._write(self._empty())
+
+    def update(self, **kwargs: Any) -> None:
+        """Count one step of training.
+
+        Args:
+            **kwargs: ``sources``, symbols of the source layer for each probe, integers
+                or booleans, of shape ``(r, m)``, and ``targets``, of shape ``(r, n)``;
+                the rest is for other metrics.
+        """
+        sources, targets = (_argument(kwargs, name) for name in ("sources", "targets"))
+        r = self.num_replications
+        x = checks.as_labels("sources", sources, "(r, m)", r=r, m=self.num_sources)
+        y = checks.as_labels("targets", targets, "(r, n)", r=r, n=self.num_targets)
+
+        def count(
+            state: transfer_entropy.Stream, order: jax.Array
+        ) -> transfer_entropy.Stream:
+            return transfer_entropy.stream_update(state, x[order][None], y[None])
+
+        self._write(jax.vmap(count)(self._read(), self.orders[...]))
+
+    def boundary(self) -> None:
+        """End a run of training: no sample looks back across this."""
+        self._write(jax.vmap(transfer_entropy.stream_break)(self._read()))
+
+    def compute(self) -> transfer_entropy.Significance:
+        """Values and their null, in nats, ``(m, n)``; NaN before the first sample."""
+        states = self._read()
+        values = jax.vmap(transfer_entropy.stream_value)(states)
+        itself = jax.tree.map(lambda leaf: leaf[0], states)
+        counts = _streams.marginals(itself)
+        null = _nulls.sample(
+            jax.random.key(0),  # nothing is drawn
+            values[0],
+            lambda _, number: values[1 + number],
+            values.shape[0] - 1,
+        )
+        entropy = _significance.measures_of(counts).future_entropy
+        return _nulls.significance(values[0], null, entropy, "benjamini_hochberg")
+
+    def _empty(self) -> transfer_entropy.Stream:
+        state = transfer_entropy.stream_init(
+            num_sources=self.num_sources,
+            num_targets=self.num_targets,
+            num_symbols=self.num_symbols,
+            num_replications=self.num_replications,
+            timing=self.timing,
+        )
+        number = self.orders[...].shape[0]
+        states: transfer_entropy.Stream = jax.tree.map(
+            lambda leaf: jnp.broadcast_to(leaf, (number, *leaf.shape)), state
+        )
+        return states
+
+    def _read(self) -> transfer_entropy.Stream:
+        leaves = [leaf[...] for leaf in self.leaves]
+        state: transfer_entropy.Stream = jax.tree.unflatten(self.structure, leaves)
+        return state
+
+    def _write(self, state: transfer_entropy.Stream) -> None:
+        for leaf, value in zip(self.leaves, jax.tree.leaves(state), strict=True):
+            leaf[...] = value
+
+
+class InformationPlane(nnx.Metric):
+    """Coordinates in the information plane of the latest rows.
+
+    The state is a ring of the latest ``buffer_size`` rows, in the default floating
+    dtype, so that coordinates at different steps are of equally many samples.
+
+    Args:
+        buffer_size: Rows kept.
+        num_features: Entries of a row.
+        num_classes: Number of classes.
+        coordinates_fn: Estimator, ``coordinates_fn(activations, labels)``, as
+            ``functools.partial(information_plane.binned, num_classes=10)``.
+        argname: Keyword under which `update` gets the rows, so that metrics of several
+            layers can stand in one ``nnx.MultiMetric``.
+
+    Example:
+        >>> import functools
+        >>> import jax
+        >>> from jaxinfo import information_plane, metrics
+        >>> plane = metrics.InformationPlane(
+        ...     buffer_size=64,
+        ...     num_features=2,
+        ...     num_classes=2,
+        ...     coordinates_fn=functools.partial(
+        ...         information_plane.binned, num_classes=2
+        ...     ),
+        ... )
+        >>> for step in range(4):
+        ...     x = jax.random.normal(jax.random.key(step), (32, 2))
+        ...     plane.update(activations=x, labels=x[:, 0] > 0)
+        >>> coordinates = plane.compute()  # of the last two batches
+    """
+
+    def __init__(
+        self,
+        *,
+        buffer_size: int,
+        num_features: int,
+        num_classes: int,
+        coordinates_fn: CoordinatesFn,
+        argname: str = "activations",
+    ) -> None:
+        checks.at_least("buffer_size", buffer_size, 1)
+        checks.at_least("num_features", num_features, 1)
+        checks.at_least("num_classes", num_classes, 1)
+        self.num_classes = num_classes
+        self.coordinates_fn = coordinates_fn
+        self.argname = argname
+        # Rows that are not there make coordinates NaN.
+        rows = jnp.full((buffer_size, num_features), jnp.nan)
+        self.rows = nnx.metrics.MetricState(rows)
+        self.labels = nnx.metrics.MetricState(jnp.zeros((buffer_size,), int))
+        self.place = nnx.metrics.MetricState(jnp.zeros((), int))
+
+    def reset(self) -> None:
+        """Forget all rows."""
+        self.rows[...] = jnp.full_like(self.rows[...], jnp.nan)
+        self.place[...] = jnp.zeros_like(self.place[...])
+
+    def update(self, *, mask: ArrayLike | None = None, **kwargs: Any) -> None:
+        """Keep rows in place of the oldest ones.
+
+        Args:
+            mask: Which rows count, booleans. Shape ``(b,)``.
+            **kwargs: The rows, under ``argname``, of shape ``(b, num_features)``, and
+                ``labels``, classes from 0 to ``num_classes - 1``, of shape ``(b,)``;
+                the rest is for other metrics.
+        """
+        given, classes = (_argument(kwargs, name) for name in (self.argname, "labels"))
+        size, width = self.rows[...].shape
+        rows = checks.as_float(self.argname, given, "(b, d)", d=width)
+        number = rows.shape[0]
+        labels = checks.as_labels("labels", classes, "(b,)", b=number)
+        is_counted = jnp.ones((number,), bool)
+        if mask is not None:
+            is_counted = checks.as_mask("mask", mask, "(b,)", b=number)
+        order = jnp.cumsum(is_counted)
+        # Only the last ones of a batch that is larger than the ring.
+        is_kept = is_counted & (order > order[-1] - size)
+        place = jnp.where(is_kept, (self.place[...] + order - 1) % size, size)
+        rows = rows.astype(self.rows[...].dtype)
+        self.rows[...] = self.rows[...].at[place].set(rows, mode="drop")
+        self.labels[...] = self.labels[...].at[place].set(labels, mode="drop")
+        self.place[...] = (self.place[...] + order[-1]) % size
+
+    def compute(self) -> information_plane.Coordinates:
+        """Coordinates of the rows in nats; NaN until the ring is full."""
+        return self.coordinates_fn(self.rows[...], self.labels[...])
 
 
 def _argument(kwargs: dict[str, Any], name: str) -> ArrayLike:

@@ -1,6 +1,7 @@
 """Comparisons that all tests judge by, and where the reference numbers are."""
 
 import functools
+import json
 import pathlib
 
 import jax
@@ -14,6 +15,11 @@ def load(package, name):
     path = REFERENCES / package / f"{name}.npz"
     with np.load(path, allow_pickle=False) as file:
         return {field: file[field] for field in file.files}
+
+
+def load_json(package, name):
+    """Reference numbers of one file of text."""
+    return json.loads((REFERENCES / package / f"{name}.json").read_text())
 
 
 def optimized(fn, *args, **kwargs):

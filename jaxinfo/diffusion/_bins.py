@@ -5,10 +5,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo import measures
-from jaxinfo._numerics import checks, compiled
-
-# Distinct codes that one sort can tell apart.
-_MOST_CODES = 2**31
+from jaxinfo._numerics import checks, compiled, distinct
 
 
 @compiled.jit(static_argnames=("num_bins",))
@@ -21,7 +18,7 @@ def binned_entropy(
     largest entry, the last one closed; a constant column is one bin. Saturates at
     ``log(n)`` as soon as every sample has a cell of its own, which takes few columns.
 
-    Not differentiable: its gradient is zero. Costs :math:`O(n d \log n)` time and
+    Not differentiable: its gradient is zero. Costs :math:`O(n d + n \log n)` time and
     :math:`O(n d)` memory.
 
     Args:
@@ -49,9 +46,11 @@ def binned_entropy(
     """
     array, counted = _read(x, mask)
     checks.at_least("num_bins", num_bins, 1)
-    counts = jnp.zeros_like(counted).at[_cells(array, num_bins)].add(counted)
+    cells = distinct.rows(_bins(array, num_bins))
+    counts = jnp.zeros_like(counted).at[cells.labels].add(counted)
     entropy = measures.entropy(counts / jnp.sum(counted))
-    return jnp.where(jnp.all(jnp.isfinite(array)), entropy, jnp.nan)
+    is_valid = cells.is_exact & jnp.all(jnp.isfinite(array))
+    return jnp.where(is_valid, entropy, jnp.nan)
 
 
 @compiled.jit(static_argnames=("num_classes", "num_bins"))
@@ -72,7 +71,7 @@ def binned_mutual_information(
 
     Equals the entropy of the labels as soon as every sample has a cell of its own,
     which takes few columns. Not differentiable: its gradient is zero. Costs :math:`O(n
-    d \log n)` time and :math:`O(n (d + c))` memory.
+    d + n \log n)` time and :math:`O(n (d + c))` memory.
 
     Args:
         x: Samples of a representation. Shape ``(n, d)``.
@@ -108,10 +107,11 @@ def binned_mutual_information(
     checks.at_least("num_classes", num_classes, 1)
     checks.at_least("num_bins", num_bins, 1)
     counts = jnp.zeros((array.shape[0], num_classes), array.dtype)
-    counts = counts.at[_cells(array, num_bins), labels].add(counted)
+    cells = distinct.rows(_bins(array, num_bins))
+    counts = counts.at[cells.labels, labels].add(counted)
     information = measures.mutual_information(counts / jnp.sum(counted))
     is_valid = jnp.all(((labels >= 0) & (labels < num_classes)) | (counted == 0))
-    is_valid = is_valid & jnp.all(jnp.isfinite(array))
+    is_valid = is_valid & cells.is_exact & jnp.all(jnp.isfinite(array))
     return jnp.where(is_valid, information, jnp.nan)
 
 
@@ -170,27 +170,3 @@ def _bins(x: jax.Array, num_bins: int) -> jax.Array:
     width = high / 2 - low / 2
     share = (x / 2 - low / 2) / jnp.where(width == 0, 1, width)
     return jnp.clip(jnp.floor(share * num_bins), 0, num_bins - 1).astype(jnp.int32)
-
-
-def _cells(x: jax.Array, num_bins: int) -> jax.Array:
-    """Number, below n, of the distinct row of bins that each sample has ``(n,)``."""
-    n, dim = x.shape
-    # Several columns are told apart by one sort while their codes fit an integer.
-    at_once = 1
-    while at_once < dim and n * num_bins ** (at_once + 1) < _MOST_CODES:
-        at_once += 1
-    missing = -dim % at_once
-    codes = jnp.pad(_bins(x, num_bins), ((0, 0), (0, missing)))
-    groups = codes.T.reshape(-1, at_once, n)
-
-    def fold(rank: jax.Array, group: jax.Array) -> tuple[jax.Array, None]:
-        for k in range(at_once):
-            rank = rank * num_bins + group[k]
-        order = jnp.argsort(rank)
-        ordered = rank[order]
-        is_new = jnp.concatenate([jnp.zeros((1,), bool), ordered[1:] != ordered[:-1]])
-        dense = jnp.cumsum(is_new.astype(jnp.int32))
-        return jnp.zeros_like(rank).at[order].set(dense), None
-
-    rank, _ = jax.lax.scan(fold, jnp.zeros((n,), jnp.int32), groups)
-    return rank

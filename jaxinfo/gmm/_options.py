@@ -1,24 +1,15 @@
 """How mixtures are fitted and how uncertainty is sampled: the options of estimates."""
 
 import dataclasses
-from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks
+from jaxinfo._numerics import checks, options
 
 _CRITERIA = ("validation", "aic", "bic")
 _RESAMPLINGS = ("bayesian", "counts")
-
-
-Value = TypeVar("Value")
-
-
-def _static(default: Value) -> Value:
-    """A field that fixes a shape or a code path."""
-    return dataclasses.field(default=default, metadata={"static": True})
 
 
 @jax.tree_util.register_dataclass
@@ -59,13 +50,13 @@ class Fitting:
         5
     """
 
-    min_components: int = _static(1)
-    max_components: int = _static(16)
-    criterion: str = _static("validation")
-    num_inits: int = _static(4)
-    num_folds: int = _static(5)
-    patience: int = _static(1)
-    max_steps: int = _static(300)
+    min_components: int = options.static(1)
+    max_components: int = options.static(16)
+    criterion: str = options.static("validation")
+    num_inits: int = options.static(4)
+    num_folds: int = options.static(5)
+    patience: int = options.static(1)
+    max_steps: int = options.static(300)
     tol: ArrayLike = 1e-5
     regularization: ArrayLike = 1e-6
 
@@ -135,9 +126,9 @@ class Sampling:
         'bayesian'
     """
 
-    num_replicates: int = _static(50)
-    resampling: str = _static("bayesian")
-    num_nodes: int = _static(1024)
+    num_replicates: int = options.static(50)
+    resampling: str = options.static("bayesian")
+    num_nodes: int = options.static(1024)
 
     def __post_init__(self) -> None:
         checks.at_least("num_replicates", self.num_replicates, 0)

@@ -53,7 +53,7 @@ def entropy_of_counts(counts: ArrayLike, *, estimator: str = "plugin") -> jax.Ar
     total = jnp.sum(counts)
     log_total = jnp.log(total)
     if estimator == "grassberger":
-        return log_total - jnp.sum(_c_times_g(counts)) / total
+        return log_total - jnp.sum(c_times_g(counts)) / total
     # Dividing first keeps the logarithms of large counts from cancelling.
     plugin = -jnp.sum(logspace.xlogx(counts / total))
     if estimator == "miller_madow":
@@ -62,7 +62,7 @@ def entropy_of_counts(counts: ArrayLike, *, estimator: str = "plugin") -> jax.Ar
     return plugin
 
 
-def _c_times_g(counts: jax.Array) -> jax.Array:
+def c_times_g(counts: jax.Array) -> jax.Array:
     """``c G(c)``, zero at zero; negative counts give NaN."""
     is_zero = counts == 0
     c = jnp.where(is_zero, 1, counts)

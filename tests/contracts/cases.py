@@ -25,6 +25,7 @@ class Case(NamedTuple):
         smooth: Fields of its result that are differentiable; none for all.
         is_heavy: Whether tests that compile it again, or run it step by step, are left
             to the slow ones.
+        is_nan: Fields of its result that are NaN, as documented.
         through: What a differentiated argument goes through where not every array near
             it is one, as a table is no table off the simplex.
     """
@@ -37,6 +38,7 @@ class Case(NamedTuple):
     scale: float = 1.0
     smooth: tuple[str, ...] = ()
     is_heavy: bool = False
+    is_nan: tuple[str, ...] = ()
     through: Callable[[Any], Any] = lambda argument: argument
 
 
@@ -233,6 +235,10 @@ HOST_SIDE = {
     "diffusion.cluster_labels",
     "fingerprint.cluster_channels",
     "fingerprint.gaussian_parameters",
+    "information_plane.capture",
+    "information_plane.stack",
+    # Has no data to draw.
+    "transfer_entropy.stream_init",
     *(f"plotting.{name}" for name in plotting.__all__),
 }
 

@@ -35,7 +35,8 @@ def test_docstring_is_complete(name):
 def test_data_is_positional_and_options_are_keywords(name):
     parameters = inspect.signature(PUBLIC[name]).parameters.values()
     for parameter in parameters:
-        has_default = parameter.default is not parameter.empty
+        # Data may be left out, and are then None.
+        has_default = parameter.default not in (parameter.empty, None)
         if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
             assert not has_default, f"{parameter.name} is an option"
     names = [parameter.name for parameter in parameters]

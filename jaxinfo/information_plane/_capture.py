@@ -1,0 +1,144 @@
+"""Activations of Flax models, without an edit of the model."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax.typing import ArrayLike
+
+from jaxinfo._numerics import checks, compiled
+
+_SPACES = ("features", "mean", "samples")
+
+
+def capture(
+    model: nnx.Module,
+    x: Any,
+    *,
+    activation_fns: Mapping[str, Callable[[jax.Array], jax.Array]] | None = None,
+) -> dict[str, jax.Array]:
+    """Outputs of all modules of an ``nnx`` model, by name.
+
+    Runs the model once, also inside ``nnx.jit``, where it adds no trace. Functions that
+    are no modules, as ``jnp.tanh``, leave nothing of themselves: what stands before
+    them are pre-activations, to which ``activation_fns`` can apply them again.
+
+    Differentiable as the model is. Costs a call of the model, and the memory of its
+    activations.
+
+    Args:
+        model: Model.
+        x: Its argument.
+        activation_fns: Functions to apply to outputs, by the names of these.
+
+    Returns:
+        Outputs in the order of the model's attributes, unflattened: of a sub-module by
+        its dotted path, as ``"encoder.layers.0"``, of the model itself as
+        ``"output"``. A module that is called several times has ``".0"``, ``".1"`` after
+        its name; a method other than ``__call__`` its own name; the parts of an output
+        that is no array, their keys.
+
+    Raises:
+        TypeError: If ``model`` is not an ``nnx.Module``.
+        ValueError: If ``activation_fns`` names no output.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from flax import nnx
+        >>> from jaxinfo import information_plane
+        >>> model = nnx.Sequential(
+        ...     nnx.Linear(3, 4, rngs=nnx.Rngs(0)), nnx.Linear(4, 2, rngs=nnx.Rngs(1))
+        ... )
+        >>> layers = information_plane.capture(model, jnp.ones((5, 3)))
+        >>> print({name: layer.shape for name, layer in layers.items()})
+        {'layers.0': (5, 4), 'layers.1': (5, 2), 'output': (5, 2)}
+    """
+    if not isinstance(model, nnx.Module):
+        raise TypeError(
+            f"Expected `model` to be an nnx.Module, got {type(model).__name__}."
+        )
+    run = nnx.capture(model, nnx.Intermediate, method_outputs=nnx.Intermediate)
+    output, state = run(x)
+    outputs = _named(nnx.to_pure_dict(state), ())
+    outputs.pop("", None)
+    outputs |= _leaves("output", output)
+    for name, fn in (activation_fns or {}).items():
+        if name not in outputs:
+            known = ", ".join(repr(other) for other in outputs)
+            raise ValueError(
+                f"Expected `activation_fns` to name outputs, {known}, got {name!r}."
+            )
+        outputs[name] = fn(outputs[name])
+    return outputs
+
+
+@compiled.jit(static_argnames=("space",))
+def flatten(activations: ArrayLike, *, space: str = "features") -> jax.Array:
+    r"""Turn activations with positions, as of a convolution, into rows.
+
+    Differentiable. Costs at most a mean, :math:`O(n p c)` for p positions.
+
+    Args:
+        activations: Activations, samples first and channels last. Shape ``(n, ...,
+            c)``, or ``(n,)``.
+        space: ``"features"`` makes a row of each sample with all positions;
+            ``"mean"`` averages over positions; ``"samples"`` makes a row of each
+            position. Static.
+
+    Returns:
+        Rows. Shape ``(n, positions * c)``, ``(n, c)`` or ``(n * positions, c)``.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import information_plane
+        >>> images = jnp.ones((2, 4, 4, 3))
+        >>> for space in ("features", "mean", "samples"):
+        ...     print(information_plane.flatten(images, space=space).shape)
+        (2, 48)
+        (2, 3)
+        (32, 3)
+    """
+    array = checks.as_float("activations", activations, "(...)")
+    checks.one_of("space", space, _SPACES)
+    if array.ndim == 0:
+        raise ValueError("Expected `activations` to have samples first, got shape ().")
+    if array.ndim == 1:
+        return array[:, None]
+    n, channels = array.shape[0], array.shape[-1]
+    if space == "features":
+        return array.reshape(n, -1)
+    if space == "samples":
+        return array.reshape(-1, channels)
+    return jnp.mean(array.reshape(n, -1, channels), axis=1)
+
+
+def _named(tree: Any, path: tuple[str, ...]) -> dict[str, jax.Array]:
+    """Arrays of a state of captured outputs, by dotted name; the model's own is ""."""
+    found: dict[str, jax.Array] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            found |= _named(value, (*path, str(key)))
+            continue
+        place = path if key == "__call__" else (*path, str(key))
+        for number, output in enumerate(value):
+            several = (str(number),) if len(value) > 1 else ()
+            name = ".".join((*place, *several))
+            found |= {"": output} if not place else _leaves(name, output)
+    return found
+
+
+def _leaves(name: str, output: Any) -> dict[str, jax.Array]:
+    """The arrays of an output, by name."""
+    return {
+        ".".join((name, *(_part(entry) for entry in path))): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(output)
+    }
+
+
+def _part(entry: Any) -> str:
+    for attribute in ("key", "idx", "name"):
+        if hasattr(entry, attribute):
+            return str(getattr(entry, attribute))
+    return str(entry)
