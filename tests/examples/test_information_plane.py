@@ -46,7 +46,7 @@ def test_transfer_is_above_its_null_where_there_is_some(example):
     rng = np.random.default_rng(0)
     source = rng.integers(0, 2, (30, 60, 3)) > 0
     passed_on = np.roll(source, 1, axis=0)
-    settings = example.QUICK._replace(window=20, stride=10, num_surrogates=50)
+    settings = example.QUICK._replace(window=20, stride=10, num_surrogates=100)
     found = example.transfer(
         [source, passed_on, rng.random(source.shape) > 0.5], 29, settings
     )
