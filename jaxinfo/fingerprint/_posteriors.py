@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxinfo._numerics import checks
+from jaxinfo._numerics import checks, front_door
 from jaxinfo.fingerprint._types import DiagonalGaussian, FullGaussian
 
 _SECOND = ("log_variance", "variance", "standard_deviation", "scale_tril")
@@ -102,13 +102,19 @@ def _from_distribution(posterior: Any) -> DiagonalGaussian | FullGaussian:
         return _from_distribution(posterior.distribution if inner is None else inner)
     if name == "Normal":
         # Nothing is broadcast by the libraries: a scale may be shared by all.
-        mean, scale = jnp.broadcast_arrays(posterior.loc, posterior.scale)
+        mean, scale = jnp.broadcast_arrays(
+            _looked_at("mean", posterior.loc),
+            _looked_at("standard_deviation", posterior.scale),
+        )
         return _from_arrays(mean, "standard_deviation", scale)
     if name == "MultivariateNormalDiag":
-        mean, scale = jnp.broadcast_arrays(posterior.loc, posterior.stddev())
+        mean, scale = jnp.broadcast_arrays(
+            _looked_at("mean", posterior.loc),
+            _looked_at("standard_deviation", posterior.stddev()),
+        )
         return _from_arrays(mean, "standard_deviation", scale)
     if name == "LowRankMultivariateNormal" or name.startswith("MultivariateNormal"):
-        mean = jnp.asarray(posterior.loc)
+        mean = _looked_at("mean", posterior.loc)
         factor = _factor(posterior)
         return _from_arrays(
             mean, "scale_tril", jnp.broadcast_to(factor, (*mean.shape, mean.shape[-1]))
@@ -122,9 +128,14 @@ def _from_distribution(posterior: Any) -> DiagonalGaussian | FullGaussian:
 def _factor(posterior: Any) -> jax.Array:
     """Cholesky factor of the covariance of a multivariate distribution."""
     if hasattr(posterior, "scale_tril"):
-        return jnp.asarray(posterior.scale_tril)
+        return _looked_at("scale_tril", posterior.scale_tril)
     covariance = getattr(posterior, "covariance_matrix", None)  # numpyro's name
     if covariance is None:
         covariance = posterior.covariance()
-    factor: jax.Array = jnp.linalg.cholesky(jnp.asarray(covariance))
+    factor: jax.Array = jnp.linalg.cholesky(_looked_at("covariance", covariance))
     return factor
+
+
+def _looked_at(name: str, x: Any) -> jax.Array:
+    """An array of a distribution, looked at before jax casts it."""
+    return jnp.asarray(front_door.look_at(name, x, is_data=name == "mean"))

@@ -244,3 +244,17 @@ def test_distrax_distributions_are_read(arrays):
         assert_close(result.scale_trils @ result.scale_trils.mT, expected, scale=10)
     with pytest.raises(TypeError, match="Laplace"):
         fingerprint.gaussian_parameters(distrax.Laplace(means, scales))
+
+
+def test_arrays_of_distributions_are_looked_at_before_they_are_cast(arrays):
+    _, log_variances, trils = arrays
+    lost = 1e9 + np.arange(N)[:, None] * np.ones(D)
+    for posterior in (
+        distribution("Normal", "numpyro", loc=lost, scale=np.exp(log_variances / 2)),
+        distribution("MultivariateNormal", "numpyro", loc=lost, scale_tril=trils),
+    ):
+        with pytest.raises(ValueError, match="column 0 of `mean` to vary in float32"):
+            fingerprint.gaussian_parameters(posterior)
+    listed = distribution("Normal", "numpyro", loc=[[0.0]], scale=np.ones((1, 1)))
+    with pytest.raises(TypeError, match="`mean` to be an array, got list"):
+        fingerprint.gaussian_parameters(listed)
