@@ -245,6 +245,7 @@ QUESTIONS = {
             "continuity_by_references",
             "information_matrix",
             "mixture_density",
+            "information_plane",
         ),
     },
 }

@@ -20,7 +20,8 @@ entropy between the signs of adjacent layers, with training time as time and the
 as replications, in windows over training, beside a null that keeps the bias and what
 all neurons do alike.
 
-With ``--output DIR`` also writes ``planes.png``, ``transfer.png`` and ``planes.npz``.
+With ``--output DIR`` also writes ``planes_12_bits.png``, ``planes_digits.png``,
+``transfer.png`` and ``planes.npz``.
 
 Run: ``python examples/06_information_plane.py [--quick] [--output DIR]``
 """
@@ -40,7 +41,13 @@ import tqdm
 from flax import nnx
 from sklearn.datasets import load_digits
 
-from jaxinfo import diffusion, information_plane, measures, transfer_entropy
+from jaxinfo import (
+    diffusion,
+    information_plane,
+    measures,
+    plotting,
+    transfer_entropy,
+)
 
 BATCH = 128
 LEARNING_RATE = 2e-3
@@ -413,70 +420,20 @@ def report_transfer(found: Transfer, names: list[str]) -> None:
         print(f"  {name:24s} first window {cells[0]}\n{'':27s}last window {cells[1]}")
 
 
-def draw_planes(records: dict[str, Record], problems: list[Problem]) -> Any:
-    """Planes of both problems by each estimator."""
+def draw_planes(record: Record, problem: Problem) -> Any:
+    """Planes of one problem by each estimator."""
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(
-        len(problems), len(ESTIMATORS), figsize=(14, 7), layout="constrained"
-    )
-    steps = None
-    for row, problem in zip(axes, problems, strict=True):
-        record = records[problem.name]
-        most = np.log2(len(problem.probes))
-        for ax, (kind, label) in zip(row, ESTIMATORS.items(), strict=True):
-            trajectory = record.planes[kind]
-            x, y = (
-                in_bits(getattr(trajectory.coordinates, f"information_{axis}"))
-                for axis in "xy"
-            )
-            full = np.asarray(trajectory.coordinates.is_saturated)
-            colours = 1 + np.asarray(trajectory.steps)
-            norm = plt.matplotlib.colors.LogNorm(1, colours.max())
-            for k in range(x.shape[1]):
-                ax.plot(x[:, k], y[:, k], color="0.8", lw=0.6, zorder=1)
-                marker = "osD^vP"[k]
-                shades = plt.cm.viridis(norm(colours))
-                for is_full, face in ((True, "none"), (False, shades)):
-                    chosen = full[:, k] == is_full
-                    ax.scatter(
-                        x[chosen, k],
-                        y[chosen, k],
-                        marker=marker,
-                        s=18,
-                        facecolors=face if is_full else shades[chosen],
-                        edgecolors=shades[chosen],
-                        linewidths=0.8,
-                        zorder=2,
-                    )
-            steps = plt.cm.ScalarMappable(norm, "viridis")
-            entropy = in_bits(trajectory.coordinates.label_entropy)[0, 0]
-            ax.axvline(most, color="0.4", lw=0.8, ls=":")
-            ax.axhline(entropy, color="0.4", lw=0.8, ls="--")
-            if kind in record.nulls:
-                for null in record.nulls[kind]:
-                    ax.axhline(float(in_bits(null.mean)), color="0.85", lw=2, zorder=0)
-            quantity = trajectory.coordinates.quantity_x
-            ax.set_xlabel(quantity.replace("upper bound of ", "") + " (bit)")
-            ax.set_title(f"{problem.name}: {label}", fontsize="medium")
-        row[0].set_ylabel("information with labels (bit)")
-        figure.colorbar(steps, ax=row[-1], label="step of training + 1")
-    number = max(len(problem.widths) for problem in problems)
-    handles = [
-        plt.Line2D(
-            [], [], color="0.3", ls="", marker="osD^vP"[k], label=f"layer {k + 1}"
+    figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    for ax, (kind, label) in zip(axes.ravel(), ESTIMATORS.items(), strict=True):
+        plotting.information_plane(
+            record.planes[kind],
+            num_samples=len(problem.probes),
+            nulls=record.nulls.get(kind, ()),
+            has_legend=ax is axes[0, 0],
+            ax=ax,
         )
-        for k in range(number)
-    ]
-    handles += [
-        plt.Line2D(
-            [], [], color="0.3", ls="", marker="o", mfc="none", label="saturated"
-        ),
-        plt.Line2D([], [], color="0.4", ls=":", label="all probes told apart"),
-        plt.Line2D([], [], color="0.4", ls="--", label="entropy of the labels"),
-        plt.Line2D([], [], color="0.85", lw=2, label="shuffled labels, last step"),
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=5)
+        ax.set_title(f"{problem.name}: {label}", fontsize="medium")
     return figure
 
 
@@ -536,7 +493,10 @@ def run(settings: Settings, output: pathlib.Path | None) -> None:
     print(f"\n{time.perf_counter() - began:.0f} s in all.")
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
-        draw_planes(records, problems).savefig(output / "planes.png", dpi=150)
+        for problem in problems:
+            figure = draw_planes(records[problem.name], problem)
+            name = problem.name.replace(" ", "_")
+            figure.savefig(output / f"planes_{name}.png", dpi=150)
         draw_transfer(found, names).savefig(output / "transfer.png", dpi=150)
         arrays = {
             f"{name}_{kind}_{axis}": getattr(

@@ -11,6 +11,7 @@ from jaxinfo.plotting._ensembles import (
 )
 from jaxinfo.plotting._fusion import continuity_by_references, fusion_losses
 from jaxinfo.plotting._information import information_matrix, mixture_density
+from jaxinfo.plotting._planes import information_plane
 from jaxinfo.plotting._spaces import (
     channel_posteriors,
     posterior_ellipses,
@@ -24,6 +25,7 @@ __all__ = [
     "continuity_by_references",
     "fusion_losses",
     "information_matrix",
+    "information_plane",
     "mixture_density",
     "posterior_ellipses",
     "rank_correlations",

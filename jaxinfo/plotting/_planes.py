@@ -1,0 +1,120 @@
+"""Figures of the information plane."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxinfo.information_plane import LabelNull, Trajectory
+from jaxinfo.plotting import _figures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MARKERS = "osD^vPX*"
+
+
+def information_plane(
+    trajectory: Trajectory,
+    *,
+    num_samples: int,
+    nulls: Sequence[LabelNull] = (),
+    has_legend: bool = True,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw where the layers of a network move while it learns.
+
+    Layers are markers, steps of training colours on a logarithmic scale. Hollow marks
+    are saturated: they show the number of samples. Lines are at the logarithm of that
+    number and at the entropy of the labels; grey ones are what shuffled labels show.
+
+    Args:
+        trajectory: Coordinates of layers, of ``information_plane.stack``.
+        num_samples: Number of samples that each estimate is of.
+        nulls: For each layer, of ``information_plane.label_null``.
+        has_legend: Whether to name the layers beside the axes.
+        ax: Axes to draw into; a new figure without.
+
+    Returns:
+        The axes, labelled with the quantities that were estimated.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+        ValueError: If there are more layers than markers.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxinfo import information_plane, plotting
+        >>> labels = jnp.arange(40) % 2
+        >>> records = [
+        ...     {
+        ...         "hidden": information_plane.binned(
+        ...             scale * jnp.linspace(0, 1, 40)[:, None], labels, num_classes=2
+        ...         )
+        ...     }
+        ...     for scale in (0.1, 1.0)
+        ... ]
+        >>> trajectory = information_plane.stack(jnp.arange(2), records)
+        >>> ax = plotting.information_plane(trajectory, num_samples=40)
+        >>> ax.get_xlabel()
+        'I(X; bin(T)) (bits)'
+    """
+    if len(trajectory.layers) > len(_MARKERS):
+        raise ValueError(
+            f"Expected `trajectory` to have at most {len(_MARKERS)} layers, got "
+            f"{len(trajectory.layers)}."
+        )
+    ax = _figures.axes(ax, (5.2, 4.0))
+    from matplotlib import cm, colors, lines
+
+    planes = trajectory.coordinates
+    x, y = _figures.bits(planes.information_x), _figures.bits(planes.information_y)
+    is_saturated = np.asarray(planes.is_saturated)
+    # Step zero has a place on a logarithmic scale, too.
+    steps = 1 + np.asarray(trajectory.steps)
+    scale = cm.ScalarMappable(
+        colors.LogNorm(steps.min(), max(steps.max(), 2)), "viridis"
+    )
+    shades = scale.to_rgba(steps)
+    for k, marker in enumerate(_MARKERS[: len(trajectory.layers)]):
+        ax.plot(x[:, k], y[:, k], color="0.85", linewidth=0.6, zorder=1)
+        for is_hollow in (True, False):
+            chosen = is_saturated[:, k] == is_hollow
+            ax.scatter(
+                x[chosen, k],
+                y[chosen, k],
+                s=20,
+                marker=marker,
+                facecolors="none" if is_hollow else shades[chosen],
+                edgecolors=shades[chosen],
+                linewidths=0.8,
+                zorder=2,
+            )
+    for null in nulls:
+        ax.axhline(float(_figures.bits(null.mean)), color="0.85", lw=1.5, zorder=0)
+    ax.axvline(np.log2(num_samples), color="0.4", linestyle=":", linewidth=0.8)
+    entropy = _figures.bits(planes.label_entropy).ravel()[0]
+    ax.axhline(float(entropy), color="0.4", linestyle="--", linewidth=0.8)
+    ax.set_xlabel(f"{planes.quantity_x} (bits)")
+    ax.set_ylabel(f"{planes.quantity_y} (bits)")
+    ax.figure.colorbar(scale, ax=ax, label="step of training + 1")
+    if has_legend:
+        handles = [
+            lines.Line2D([], [], color="0.3", linestyle="", marker=marker)
+            for marker in _MARKERS[: len(trajectory.layers)]
+        ]
+        handles += [
+            lines.Line2D(
+                [], [], color="0.3", linestyle="", marker="o", markerfacecolor="none"
+            ),
+            lines.Line2D([], [], color="0.4", linestyle=":"),
+            lines.Line2D([], [], color="0.4", linestyle="--"),
+        ]
+        names = [*trajectory.layers, "saturated", "all samples apart"]
+        names.append("entropy of labels")
+        if nulls:
+            handles.append(lines.Line2D([], [], color="0.85"))
+            names.append("shuffled labels")
+        ax.legend(handles, names, fontsize="small")
+    return ax
