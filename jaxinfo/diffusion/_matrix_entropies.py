@@ -212,13 +212,15 @@ def neighbor_graph_entropy(x: ArrayLike, *, num_neighbors: int = 10) -> jax.Arra
             f"Expected `num_neighbors` to be at most the {n} points, got "
             f"{num_neighbors}."
         )
-    # Computed once: were they computed again for the comparison, rounded otherwise, the
-    # last neighbour could be beyond its own distance.
-    squares = jax.lax.optimization_barrier(  # type: ignore[no-untyped-call]
-        _kernels.squared_distances(points / _kernels.unit(points))
+    squares = _kernels.squared_distances(points / _kernels.unit(points))
+    # What a sort returns was computed once: were distances computed again for the
+    # comparison, rounded otherwise, the last neighbour could be beyond its own.
+    index = jnp.broadcast_to(jnp.arange(points.shape[0])[None], squares.shape)
+    ordered, columns = jax.lax.sort((squares, index), dimension=1, num_keys=1)
+    is_near = ordered <= ordered[:, num_neighbors - 1 : num_neighbors]
+    graph = (
+        jnp.zeros_like(squares).at[index.T, columns].set(is_near.astype(points.dtype))
     )
-    nearest, _ = jax.lax.top_k(-squares, num_neighbors)
-    graph = (squares <= -nearest[:, -1:]).astype(points.dtype)
     values = jnp.abs(jnp.linalg.eigvals(graph))
     entropy = _eigenvalues.entropy_of_values(values, jnp.ones((), points.dtype))
     return jnp.where(jnp.isnan(points[0, 0]), jnp.nan, entropy)
