@@ -118,6 +118,7 @@ class _Argument:
         self.name = parameter.name
         self.is_data = parameter.kind is not parameter.KEYWORD_ONLY
         self.is_array = jax.Array in kinds
+        self.is_optional = parameter.default is None
         self.containers = tuple(kind for kind in kinds if _is_container(kind))
         if self.containers and type(None) in kinds:
             self.containers += (type(None),)
@@ -125,6 +126,8 @@ class _Argument:
         self.passing = frozenset() if self.containers else front_door.HARMLESS
 
     def look_at(self, value: Any) -> Any:
+        if value is None and self.is_optional:
+            return None
         if self.is_array:
             return front_door.look_at(self.name, value, is_data=self.is_data)
         if self.containers and not isinstance(value, self.containers):

@@ -31,6 +31,22 @@ def of_pair(pair: Pair, x: ArrayLike) -> Pair:
     return jax.tree.map(lambda leaf: leaf * x, pair)
 
 
+@compiled.jit
+def difference(x: ArrayLike, y: ArrayLike | None = None) -> jax.Array:
+    x = checks.as_float("x", x, "(n,)")
+    return x if y is None else x - checks.as_float("y", y, "(n,)")
+
+
+def test_data_may_be_left_out_where_they_are_optional():
+    x = np.arange(3.0)
+    for given in ((x, None), (x,)):
+        np.testing.assert_array_equal(difference(*given), x)
+    np.testing.assert_array_equal(difference(x, y=None), x)
+    np.testing.assert_array_equal(difference(x, x), 0 * x)
+    with pytest.raises(TypeError, match="`x` to be an array, got NoneType"):
+        difference(None, x)
+
+
 # What came in wrong, as it is now.
 
 
