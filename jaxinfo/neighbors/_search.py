@@ -10,10 +10,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 # Queries that walk together, and candidates that they meet per step on either side.
 _BLOCK = 128
 _GROUP = 32
+# Candidates that they count per step, once it is known between which they are.
+_WINDOW = 128
 # Up to this dimension distances are written out coordinate by coordinate.
 _DIRECT_UP_TO = 8
 
@@ -196,20 +199,34 @@ def counts(
         Numbers in the space and in each join, in the order of rows. Shape ``(1 +
         len(others), n)``.
     """
-    nothing = jnp.zeros((1 + len(others), _BLOCK), points.rows.dtype)
+    arranged = _arrange(points, space[0], tuple(radii))
 
-    def meet(found: jax.Array, queries: _Queries, met: _Met) -> jax.Array:
-        own, *joined = (
-            is_within(met.distances(queries, one), radius[None])
-            for one, radius in zip((space, *others), queries.options, strict=True)
-        )
-        own = met.apart(queries, exclusion_window, own, False)
-        return found + _count([own, *(own & one for one in joined)])
+    def of_block(_: None, first: jax.Array) -> tuple[None, jax.Array]:
+        queries = arranged.queries(first)
+        own, radius = queries.points.columns[space[0]], queries.options[0]
+        # All that can be within the radius of a query, and what rounding might hide.
+        reach = radius + 4 * _eps(own) * (jnp.abs(own) + radius)
+        is_query = own < jnp.inf
+        low = jnp.min(jnp.where(is_query, own - reach, jnp.inf))
+        high = jnp.max(jnp.where(is_query, own + reach, -jnp.inf))
+        start = jnp.searchsorted(arranged.key, low)
+        stop = jnp.searchsorted(arranged.key, high, side="right")
 
-    def reach(found: jax.Array, queries: _Queries) -> jax.Array:
-        return queries.options[0]
+        def meet(step: jax.Array, found: jax.Array) -> jax.Array:
+            met = _Met(_slice(arranged.points, start + step * _WINDOW, _WINDOW), True)
+            inside, *joined = (
+                is_within(met.distances(queries, one), limit[None])
+                for one, limit in zip((space, *others), queries.options, strict=True)
+            )
+            inside = met.apart(queries, exclusion_window, inside, False)
+            return found + _count([inside, *(inside & one for one in joined)])
 
-    return _walk(points, space[0], tuple(radii), nothing, meet, reach)
+        nothing = jnp.zeros((1 + len(others), _BLOCK), int)
+        number = (stop - start + _WINDOW - 1) // _WINDOW
+        return None, jax.lax.fori_loop(0, number, meet, nothing)
+
+    _, found = jax.lax.scan(of_block, None, arranged.firsts)
+    return arranged.restore(found)
 
 
 class _Queries(NamedTuple):
@@ -229,11 +246,11 @@ class _Met(NamedTuple):
 
     Attributes:
         points: The points. Shapes ``(..., c)``.
-        are_queries: Whether they are the block itself. Static.
+        may_hold_queries: Whether queries can be among them. Static.
     """
 
     points: Points
-    are_queries: bool
+    may_hold_queries: bool
 
     def distances(self, queries: _Queries, space: Space) -> jax.Array:
         """Distances from the queries in a space. Shape ``(c, b)``."""
@@ -254,7 +271,7 @@ class _Met(NamedTuple):
             is_same = self.points.groups[:, None] == points.groups[None, :]
             values = jnp.where(is_same, values, otherwise)
         # With no window, only the point itself is too near.
-        if window or self.are_queries:
+        if window or self.may_hold_queries:
             rows_apart = jnp.abs(self.points.rows[:, None] - points.rows[None, :])
             values = jnp.where(rows_apart > window, values, otherwise)
         return values
@@ -299,30 +316,11 @@ def _walk(
     Returns:
         What was found, in the order of rows. Shapes ``(..., n)``.
     """
-    n = points.rows.shape[0]
-    order = jnp.argsort(points.columns[column])
-    num_blocks = -(-n // _BLOCK)
-    # Beyond both ends, points that do not count.
-    before, after = _GROUP, num_blocks * _BLOCK - n + _GROUP
-    last = _GROUP + num_blocks * _BLOCK
-
-    def arrange(array: jax.Array, value: float) -> jax.Array:
-        widths = [(0, 0)] * (array.ndim - 1) + [(before, after)]
-        return jnp.pad(array[..., order], widths, constant_values=value)
-
-    arranged = Points(
-        columns=arrange(points.columns, jnp.inf),
-        rows=arrange(points.rows, 0),
-        groups=None if points.groups is None else arrange(points.groups, 0),
-    )
-    arranged_options = tuple(arrange(one, 0) for one in options)
-    # Infinite at either end, but with the sign of that end.
-    key = arranged.columns[column].at[:before].set(-jnp.inf)
+    arranged = _arrange(points, column, options)
+    key, before, last = arranged.key, arranged.before, arranged.last
 
     def of_block(_: None, first: jax.Array) -> tuple[None, Found]:
-        queries = _Queries(
-            _slice(arranged, first, _BLOCK), _slice(arranged_options, first, _BLOCK)
-        )
+        queries = arranged.queries(first)
         own = queries.points.columns[column]
 
         def state(found: Any, low: jax.Array, high: jax.Array) -> _State:
@@ -339,8 +337,10 @@ def _walk(
         def step(before_it: _State) -> _State:
             found, low, high, goes_down, goes_up = before_it
             # On a side that is done, points before the first.
-            below = _slice(arranged, jnp.where(goes_down, low - _GROUP, 0), _GROUP)
-            above = _slice(arranged, jnp.where(goes_up, high, 0), _GROUP)
+            start_below = jnp.where(goes_down, low - _GROUP, 0)
+            start_above = jnp.where(goes_up, high, 0)
+            below = _slice(arranged.points, start_below, _GROUP)
+            above = _slice(arranged.points, start_above, _GROUP)
             both = jax.tree.map(
                 lambda *sides: jnp.concatenate(sides, axis=-1), below, above
             )
@@ -358,15 +358,74 @@ def _walk(
         )
         return None, end.found
 
-    _, found = jax.lax.scan(of_block, None, before + _BLOCK * jnp.arange(num_blocks))
-    rank = jnp.argsort(order)
-
-    def restore(array: jax.Array) -> jax.Array:
-        joined = jnp.moveaxis(array, 0, -2)
-        return joined.reshape(*joined.shape[:-2], -1)[..., rank]
-
-    restored: Found = jax.tree.map(restore, found)
+    _, found = jax.lax.scan(of_block, None, arranged.firsts)
+    restored: Found = jax.tree.map(arranged.restore, found)
     return restored
+
+
+class _Arranged(NamedTuple):
+    """Points sorted by one coordinate, with some that do not count at either end.
+
+    Attributes:
+        points: The points.
+        key: That coordinate, infinite at either end with the sign of that end.
+        options: What else belongs to each.
+        rank: Where each row is among the sorted ones. Shape ``(n,)``.
+        before: Where the first point is.
+        last: Where the last block ends.
+    """
+
+    points: Points
+    key: jax.Array
+    options: tuple[jax.Array, ...]
+    rank: jax.Array
+    before: int
+    last: int
+
+    @property
+    def firsts(self) -> jax.Array:
+        """Where the blocks of queries begin."""
+        return jnp.arange(self.before, self.last, _BLOCK)
+
+    def queries(self, first: jax.Array) -> _Queries:
+        """The block that begins at some place."""
+        return _Queries(
+            _slice(self.points, first, _BLOCK), _slice(self.options, first, _BLOCK)
+        )
+
+    def restore(self, found: jax.Array) -> jax.Array:
+        """What blocks found ``(blocks, ..., b)``, in the order of rows ``(..., n)``."""
+        joined = jnp.moveaxis(found, 0, -2)
+        return joined.reshape(*joined.shape[:-2], -1)[..., self.rank]
+
+
+def _arrange(points: Points, column: int, options: tuple[jax.Array, ...]) -> _Arranged:
+    n = points.rows.shape[0]
+    order = jnp.argsort(points.columns[column])
+    num_blocks = -(-n // _BLOCK)
+    before, after = _GROUP, num_blocks * _BLOCK - n + max(_GROUP, _WINDOW)
+
+    def arrange(array: jax.Array, value: float) -> jax.Array:
+        widths = [(0, 0)] * (array.ndim - 1) + [(before, after)]
+        return jnp.pad(array[..., order], widths, constant_values=value)
+
+    arranged = Points(
+        columns=arrange(points.columns, jnp.inf),
+        rows=arrange(points.rows, 0),
+        groups=None if points.groups is None else arrange(points.groups, 0),
+    )
+    return _Arranged(
+        points=arranged,
+        key=arranged.columns[column].at[:before].set(-jnp.inf),
+        options=tuple(arrange(one, 0) for one in options),
+        rank=jnp.zeros_like(order).at[order].set(jnp.arange(n, dtype=order.dtype)),
+        before=before,
+        last=before + num_blocks * _BLOCK,
+    )
+
+
+def _eps(array: jax.Array) -> float:
+    return float(np.finfo(array.dtype).eps)
 
 
 def _slice(tree: Any, start: jax.Array, size: int) -> Any:
