@@ -20,6 +20,13 @@ entropy between the signs of adjacent layers, with training time as time and the
 as replications, in windows over training, beside a null that keeps the bias and what
 all neurons do alike.
 
+With the defaults: nearly all points of both kinds of bins are saturated, and shuffled
+labels show almost as much as true ones, but in the last layer of 12 bits. With noise,
+the information of most layers rises and then falls by about a bit; Rényi's falls in the
+upper layers of 12 bits and rises on digits. Transfer entropy falls as the network
+settles, to a quarter in the first pairs of layers and a tenth at the choice, and stays
+above its null, by a factor of three at first and five later.
+
 With ``--output DIR`` also writes ``planes_12_bits.png``, ``planes_digits.png``,
 ``transfer.png`` and ``planes.npz``.
 
@@ -66,7 +73,7 @@ class Settings(NamedTuple):
     toy_widths: tuple[int, ...] = (10, 7, 5, 4, 3)
     digits_steps: int = 2000
     digits_widths: tuple[int, ...] = (16, 12, 8)
-    num_probes: int = 600
+    num_probes: int = 300
     window: int = 20
     stride: int = 5
     num_surrogates: int = 100
@@ -268,7 +275,8 @@ def train(problem: Problem, num_steps: int, num_signs: int) -> Record:
         top = layers["output"] == jnp.max(layers["output"], axis=1, keepdims=True)
         return [*(layers[name] > 0 for name in names), top]
 
-    logged = [n for n in range(num_steps + 1) if information_plane.is_logged(n)]
+    # A third of the steps that are worth a look: matrices have eigenvalues.
+    logged = [n for n in range(num_steps + 1) if information_plane.is_logged(n)][::3]
     for_signs = np.linspace(0, num_steps, num_signs + 1).astype(int).tolist()
     state = parameters, optimizer.init(parameters), jax.random.key(1)
     records, accuracy, signs, done = [], [], [], 0

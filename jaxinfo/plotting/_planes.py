@@ -97,7 +97,8 @@ def information_plane(
     entropy = _figures.bits(planes.label_entropy).ravel()[0]
     ax.axhline(float(entropy), color="0.4", linestyle="--", linewidth=0.8)
     ax.set_xlabel(f"{planes.quantity_x} (bits)")
-    ax.set_ylabel(f"{planes.quantity_y} (bits)")
+    # What the quantity is the difference of has a line of its own.
+    ax.set_ylabel(f"{planes.quantity_y} (bits)".replace("; Y), ", "; Y),\n"))
     ax.figure.colorbar(scale, ax=ax, label="step of training + 1")
     if has_legend:
         handles = [
