@@ -22,10 +22,10 @@ all neurons do alike.
 
 With the defaults: nearly all points of both kinds of bins are saturated, and shuffled
 labels show almost as much as true ones, but in the last layer of 12 bits. With noise,
-the information of most layers rises and then falls by about a bit; Rényi's falls in the
-upper layers of 12 bits and rises on digits. Transfer entropy falls as the network
-settles, to a quarter in the first pairs of layers and a tenth at the choice, and stays
-above its null, by a factor of three at first and five later.
+the information of most layers rises and then falls, by up to a bit and a half; Rényi's
+falls in the upper layers of 12 bits and rises on digits. Transfer entropy falls as the
+network settles, to a quarter or less, and stays above its null, two to three times at
+first and four to five times later.
 
 With ``--output DIR`` also writes ``planes_12_bits.png``, ``planes_digits.png``,
 ``transfer.png`` and ``planes.npz``.
