@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import blocks, checks, compiled, guarded, pairwise
+from jaxinfo._numerics import blocks, checks, compiled, pairwise
 from jaxinfo.transfer_entropy._timing import (
     Embedding,
-    Series,
     Timing,
     embed_series,
     read_series,
+    standardized,
 )
 
 
@@ -146,24 +146,6 @@ def of_embedding(
         jnp.stack([jnp.all(jnp.isfinite(columns)) for columns in scaled])
     )
     return jnp.where(is_finite, total / num_samples, jnp.nan)
-
-
-def standardized(series: Series) -> Series:
-    """Columns of the whole series, centred and divided by their deviation."""
-
-    def standardize(columns: jax.Array) -> jax.Array:
-        centred = columns - jnp.mean(columns, axis=0, keepdims=True)
-        degrees = max(columns.shape[0] - 1, 1)
-        variance = jnp.sum(jnp.square(centred), axis=0, keepdims=True) / degrees
-        deviation = guarded.sqrt(variance)
-        return centred / jnp.where(deviation == 0, 1, deviation)
-
-    source, target, condition = series
-    return Series(
-        standardize(source),
-        standardize(target),
-        None if condition is None else standardize(condition),
-    )
 
 
 class _Sums(NamedTuple):

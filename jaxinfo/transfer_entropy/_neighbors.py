@@ -8,12 +8,12 @@ from jax.typing import ArrayLike
 
 import jaxinfo.neighbors
 from jaxinfo._numerics import compiled
-from jaxinfo.transfer_entropy import _kernel
 from jaxinfo.transfer_entropy._timing import (
     Embedding,
     Timing,
     embed_series,
     read_series,
+    standardized,
 )
 
 _STATIC = ("num_neighbors", "algorithm", "exclusion_window", "standardize")
@@ -139,7 +139,7 @@ def local_neighbors(
     """
     series = read_series(source, target, condition)
     if standardize:
-        series = _kernel.standardized(series)
+        series = standardized(series)
     return local_of_embedding(
         embed_series(series, timing),
         num_neighbors=num_neighbors,

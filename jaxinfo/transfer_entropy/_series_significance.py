@@ -20,6 +20,7 @@ from jaxinfo.transfer_entropy._timing import (
     Timing,
     embed_series,
     read_series,
+    standardized,
 )
 from jaxinfo.transfer_entropy._types import Significance
 
@@ -130,7 +131,7 @@ def series_significance(
         )
     series = read_series(source, target, condition)
     if standardize and estimator != "gaussian":
-        series = _kernel.standardized(series)
+        series = standardized(series)
     embedding = embed_series(series, timing)
     num_samples = embedding.future.shape[0]
     _surrogates.check_block_length(method, block_length, num_samples)

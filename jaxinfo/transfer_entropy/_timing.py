@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, options
+from jaxinfo._numerics import checks, compiled, guarded, options
 
 
 @jax.tree_util.register_dataclass
@@ -194,6 +194,24 @@ def read_series(
         return Series(x, y, None)
     z = checks.as_float("condition", condition, "(t, c)", t=x.shape[0])
     return Series(*checks.promote(x, y, z))
+
+
+def standardized(series: Series) -> Series:
+    """Columns of the whole series, centred and divided by their deviation."""
+
+    def standardize(columns: jax.Array) -> jax.Array:
+        centred = columns - jnp.mean(columns, axis=0, keepdims=True)
+        degrees = max(columns.shape[0] - 1, 1)
+        variance = jnp.sum(jnp.square(centred), axis=0, keepdims=True) / degrees
+        deviation = guarded.sqrt(variance)
+        return centred / jnp.where(deviation == 0, 1, deviation)
+
+    source, target, condition = series
+    return Series(
+        standardize(source),
+        standardize(target),
+        None if condition is None else standardize(condition),
+    )
 
 
 def embed_series(series: Series, timing: Timing) -> Embedding:
