@@ -39,7 +39,7 @@ def test_pairs_are_single_values(x64, estimator):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_sorted_codes_give_the_value_of_a_table(x64, monkeypatch, estimator):
+def test_sorted_codes_give_the_value_of_a_table(x64, estimator):
     sources, targets = layers(200, num_symbols=6), layers(200, seed=1, num_symbols=6)
     discrete = functools.partial(
         transfer_entropy.discrete, sources, targets, estimator=estimator
