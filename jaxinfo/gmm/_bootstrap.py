@@ -115,6 +115,9 @@ def _refit(
             log_likelihood=log_likelihood,
         ), None
 
+    if moments.shape[0] == 1:
+        # A single component takes all rows, whatever its moments: one step is enough.
+        return _em_step.step(moments, rows, weights, regularization)
     raw = _em_step.to_raw(moments)
     start = _Cycle(
         start=raw,

@@ -67,6 +67,9 @@ def solve(
     transpose: bool = False,
 ) -> jax.Array:
     """Solve ``(I - J) x = rhs`` for raw moments ``(k, q)``, or with its transpose."""
+    if raw.shape[0] == 1:
+        # A single component takes all rows, whatever its moments: J is zero.
+        return rhs
     if raw.size <= _DENSE_UP_TO:
         jacobian = _jacobian(raw, rows, weights, regularization)
         matrix = jnp.eye(raw.size, dtype=raw.dtype) - jacobian

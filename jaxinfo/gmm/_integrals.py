@@ -318,8 +318,9 @@ def information(
     """I(X;Y|Z) of blocks of dimensions, in nats, ``(s,)``."""
     both = mixture.means.shape[1]
     assert len(x) + len(y) + len(given) == both
-    single = _one_component(mixture)
-    closed = _gaussian_information(single, x, y, given)
+    closed = _gaussian_information(_one_component(mixture), x, y, given)
+    if mixture.means.shape[0] == 1:
+        return _for_each_set(closed, nodes)
     if both == 2:
         value = (
             _entropy_on_a_line(_mixtures.marginal_of(mixture, x), nodes)
@@ -346,6 +347,8 @@ def information(
 def entropy(mixture: GaussianMixture, nodes: Nodes) -> jax.Array:
     """Differential entropy in nats, ``(s,)``."""
     closed = _gaussians.entropy_of_factor(_one_component(mixture).scale_trils)
+    if mixture.means.shape[0] == 1:
+        return _for_each_set(closed, nodes)
     value = _entropy(mixture, nodes)
     return jnp.where(has_one_component(mixture), closed, value)
 
@@ -353,6 +356,8 @@ def entropy(mixture: GaussianMixture, nodes: Nodes) -> jax.Array:
 def kl_divergence(p: GaussianMixture, q: GaussianMixture, nodes: Nodes) -> jax.Array:
     """KL(p || q) in nats, ``(s,)``."""
     closed = _gaussian_kl(_one_component(p), _one_component(q))
+    if p.means.shape[0] == q.means.shape[0] == 1:
+        return _for_each_set(closed, nodes)
 
     def log_ratio(points: jax.Array) -> jax.Array:
         return _mixtures.log_density(p, points) - _mixtures.log_density(q, points)
@@ -446,6 +451,11 @@ def _entropy_on_a_line(mixture: GaussianMixture, nodes: Nodes) -> jax.Array:
     return _entropy(
         mixture, nodes._replace(full=nodes.line, full_weights=nodes.line_weights)
     )
+
+
+def _for_each_set(closed: jax.Array, nodes: Nodes) -> jax.Array:
+    """A value that needs no nodes, as if from each of their sets."""
+    return jnp.broadcast_to(closed, nodes.full.shape[:1])
 
 
 def _one_component(mixture: GaussianMixture) -> GaussianMixture:
