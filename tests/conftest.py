@@ -1,5 +1,6 @@
 """Fixtures of all tests, and the strictness that the library is held to."""
 
+import gc
 import itertools
 import os
 import pathlib
@@ -32,6 +33,11 @@ settings.register_profile(
     "jaxinfo", deadline=None, max_examples=25, derandomize=True, database=None
 )
 settings.load_profile("jaxinfo")
+
+
+# Programs and their traces are many objects that stay: to look through all of them as
+# often as Python does by itself takes a twentieth of the time.
+gc.set_threshold(50_000, 10, 10)
 
 
 # Every compiled program maps memory, and Linux ends a process that asks for more than

@@ -65,7 +65,7 @@ COMPILED = {name: case for name, case in CASES.items() if name not in STEP_BY_ST
 
 def looped(case, batch):
     results = [case.fn(*args, **case.kwargs) for args in batch]
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *results)
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *results)
 
 
 def mapped(case, batch):

@@ -13,17 +13,6 @@ from tests.helpers import assert_close
 
 ENTROPIES = helpers.load("diffusion", "entropies")
 CASES = sorted({name.split("__")[0] for name in ENTROPIES if "__" in name})
-PADDED = {
-    "gauss_n50_d2",
-    "uniform_n100_d3",
-    "one_point",
-    "two_points",
-    "identical",
-    "duplicated",
-    "far_apart",
-    "constant_column",
-    "integers",
-}
 UNTIED = ("gauss_", "uniform_", "blobs", "moons_", "tree5_")
 
 
@@ -37,12 +26,12 @@ def fields(numbers, case):
     }
 
 
-# Small clouds are padded to one shape, so that all of them share their programs.
-MOST = 100, 5
+# Clouds are padded to few shapes, so that they share their programs.
+SHAPES = (100, 5), (200, 10), (500, 20)
 
 
-def read(case, dtype):
-    """Fields, points, and the mask of a case.
+def read(case, dtype, shapes=SHAPES[:2]):
+    """Fields, points, and the mask of a case, in the first of the shapes it fits in.
 
     A shift of 1e4 rounds the points in float32.
     """
@@ -50,10 +39,12 @@ def read(case, dtype):
         pytest.skip("the points themselves round")
     numbers = fields(ENTROPIES, case)
     x, mask = numbers["x"], None
-    if case in PADDED:
-        mask = np.arange(MOST[0]) < len(x)
-        x = np.pad(x, [(0, MOST[0] - len(x)), (0, MOST[1] - x.shape[1])])
-    return numbers, x if np.issubdtype(x.dtype, np.integer) else x.astype(dtype), mask
+    x = x if np.issubdtype(x.dtype, np.integer) else x.astype(dtype)
+    for n, d in shapes:
+        if len(x) <= n and x.shape[1] <= d:
+            mask = np.arange(n) < len(x)
+            return numbers, np.pad(x, [(0, n - len(x)), (0, d - x.shape[1])]), mask
+    return numbers, x, mask
 
 
 def tolerance(case, dtype, double=1e-10):
@@ -112,7 +103,7 @@ def test_spectra_and_entropies(dtype, case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_entropies_of_bins(dtype, case):
-    numbers, x, mask = read(case, dtype)
+    numbers, x, mask = read(case, dtype, SHAPES[2:])
     for number, expected in zip(
         numbers["num_bins"], numbers["binned_entropy"], strict=True
     ):
@@ -151,7 +142,18 @@ def moduli_entropy(values):
 
 
 @pytest.mark.parametrize(
-    "case", ["gauss_n200_d10", "blobs3_n300_d5", "blobs4_n400_d20", "moons_n200_d2"]
+    ("dtype", "case"),
+    [
+        ("float32", "gauss_n200_d10"),
+        ("float32", "moons_n200_d2"),
+        pytest.param("float32", "blobs3_n300_d5", marks=pytest.mark.slow),
+        pytest.param("float32", "blobs4_n400_d20", marks=pytest.mark.slow),
+        ("float64", "gauss_n200_d10"),
+        ("float64", "moons_n200_d2"),
+        ("float64", "blobs3_n300_d5"),
+        pytest.param("float64", "blobs4_n400_d20", marks=pytest.mark.slow),
+    ],
+    indirect=["dtype"],
 )
 def test_density_exponents(dtype, case):
     numbers = fields(helpers.load("diffusion", "alpha"), case)
@@ -225,25 +227,30 @@ def test_derivatives_at_degenerate_spectra(x64, case):
 BANDWIDTHS = json.loads((helpers.REFERENCES / "diffusion/bandwidths.json").read_text())
 
 
-def test_bandwidth_rules(dtype):
-    cases = BANDWIDTHS.get("cases", BANDWIDTHS)
-    for case, numbers in cases.items():
-        if case not in CASES:
-            continue
-        x = fields(ENTROPIES, case)["x"]
-        x = x if np.issubdtype(x.dtype, np.integer) else x.astype(dtype)
-        bound = tolerance(case, dtype)
-        actual = diffusion.median_bandwidth(x)
-        assert_close(actual, numbers["median_bandwidth"], tolerance=bound)
-        for k, expected in numbers["neighbor_bandwidth"].items():
-            actual = diffusion.neighbor_bandwidth(x, num_neighbors=int(k))
-            assert_close(actual, expected, tolerance=bound)
-        widths = diffusion.local_bandwidths(x, num_neighbors=7)
-        for t, expected in numbers["local_bandwidth_7_entropy"].items():
-            actual = diffusion.spectral_entropy(
-                x, bandwidth=widths, diffusion_time=float(t)
-            )
-            assert_close(actual, expected, tolerance=bound)
-        actual = diffusion.collision_entropy(x, bandwidth=1.0)
-        expected = numbers["collision_entropy_bandwidth_1"]
-        assert_close(actual, expected, tolerance=bound)
+@jax.jit
+def of_rules(x, times):
+    """Everything that the reference takes from rules, by one program per shape."""
+    widths = diffusion.local_bandwidths(x, num_neighbors=7)
+    return (
+        diffusion.median_bandwidth(x),
+        {k: diffusion.neighbor_bandwidth(x, num_neighbors=k) for k in (1, 7, 10)},
+        jax.lax.map(
+            lambda t: diffusion.spectral_entropy(x, bandwidth=widths, diffusion_time=t),
+            times,
+        ),
+        diffusion.collision_entropy(x, bandwidth=1.0),
+    )
+
+
+@pytest.mark.parametrize("case", BANDWIDTHS)
+def test_bandwidth_rules(dtype, case):
+    numbers, bound = BANDWIDTHS[case], tolerance(case, dtype)
+    x = fields(ENTROPIES, case)["x"].astype(dtype)
+    of_times = numbers["local_bandwidth_7_entropy"]
+    median, neighbors, local, collision = of_rules(x, np.array([*map(float, of_times)]))
+    assert_close(median, numbers["median_bandwidth"], tolerance=bound)
+    for k, expected in numbers["neighbor_bandwidth"].items():
+        assert_close(neighbors[int(k)], expected, tolerance=bound)
+    assert_close(local, [*of_times.values()], tolerance=bound)
+    expected = numbers["collision_entropy_bandwidth_1"]
+    assert_close(collision, expected, tolerance=bound)
