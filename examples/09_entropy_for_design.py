@@ -382,23 +382,28 @@ class Correlation(NamedTuple):
     high: float
 
 
-def spearman(one: np.ndarray, other: np.ndarray) -> float:
-    """Rank correlation."""
-    return float(stats.spearmanr(one, other).statistic)
+def spearman(one: np.ndarray, other: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Rank correlations, of many draws at once."""
+    one, other = (
+        stats.zscore(stats.rankdata(x, axis=axis), axis) for x in (one, other)
+    )
+    return np.mean(one * other, axis)
 
 
-def with_interval(statistic: Callable[..., float], *columns: np.ndarray) -> Correlation:
+def with_interval(
+    statistic: Callable[..., np.ndarray], *columns: np.ndarray
+) -> Correlation:
     """A statistic, with an interval by networks drawn again with replacement."""
     interval = stats.bootstrap(
         columns,
         statistic,
         paired=True,
-        vectorized=False,
+        vectorized=True,
         n_resamples=2000,
         method="percentile",
         rng=np.random.default_rng(0),
     ).confidence_interval
-    return Correlation(statistic(*columns), interval.low, interval.high)
+    return Correlation(float(statistic(*columns)), *map(float, interval))
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> Correlation:
@@ -409,8 +414,8 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> Correlation:
 def advantage(found: Predictors) -> Correlation:
     """How much more strongly information ranks accuracies than training loss does."""
     return with_interval(
-        lambda information, loss, accuracy: (
-            spearman(information, accuracy) - abs(spearman(loss, accuracy))
+        lambda information, loss, accuracy, axis=-1: (
+            spearman(information, accuracy, axis) - abs(spearman(loss, accuracy, axis))
         ),
         found.information,
         found.training_loss,

@@ -6,6 +6,7 @@ import pathlib
 
 import jax
 import numpy as np
+import pytest
 
 REFERENCES = pathlib.Path(__file__).parent / "references"
 
@@ -22,13 +23,29 @@ def load_json(package, name):
     return json.loads((REFERENCES / package / f"{name}.json").read_text())
 
 
-def optimized(fn, *args, **kwargs):
-    """Compile with the optimisation that tests leave out, for runs that take long.
+def optimized(fn, **kwargs):
+    """Compile with the optimisation that tests leave out, for runs that take long."""
+    return jax.jit(
+        functools.partial(fn, **kwargs),
+        compiler_options={"xla_backend_optimization_level": 2},
+    )
 
-    The result takes arguments like ``args``.
+
+def by_precision(cases, *, single):
+    """Parameters ``dtype, case``: cases in double precision, and some in single.
+
+    The others in single precision, which compile programs of their own, are slow tests.
+    ``single`` tells whether a case is one of the some.
     """
-    lowered = jax.jit(functools.partial(fn, **kwargs)).lower(*args)
-    return lowered.compile(compiler_options={"xla_backend_optimization_level": 2})
+    return [
+        pytest.param(
+            dtype,
+            case,
+            marks=() if dtype == "float64" or single(case) else pytest.mark.slow,
+        )
+        for dtype in ("float32", "float64")
+        for case in cases
+    ]
 
 
 def assert_close(actual, expected, *, scale=1.0, tolerance=None):

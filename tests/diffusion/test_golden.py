@@ -13,6 +13,7 @@ from tests.helpers import assert_close
 
 ENTROPIES = helpers.load("diffusion", "entropies")
 CASES = sorted({name.split("__")[0] for name in ENTROPIES if "__" in name})
+LARGE = ("blobs4_", "tree5_")
 UNTIED = ("gauss_", "uniform_", "blobs", "moons_", "tree5_")
 
 
@@ -74,7 +75,11 @@ def all_of_matrices(x, bandwidths, diffusion_times, mask):
     return grid, *jax.lax.map(of_width, bandwidths)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("dtype", "case"),
+    helpers.by_precision(CASES, single=lambda case: not case.startswith(LARGE)),
+    indirect=["dtype"],
+)
 def test_spectra_and_entropies(dtype, case):
     numbers, x, mask = read(case, dtype)
     widths, times = (
@@ -143,16 +148,10 @@ def moduli_entropy(values):
 
 @pytest.mark.parametrize(
     ("dtype", "case"),
-    [
-        ("float32", "gauss_n200_d10"),
-        ("float32", "moons_n200_d2"),
-        pytest.param("float32", "blobs3_n300_d5", marks=pytest.mark.slow),
-        pytest.param("float32", "blobs4_n400_d20", marks=pytest.mark.slow),
-        ("float64", "gauss_n200_d10"),
-        ("float64", "moons_n200_d2"),
-        ("float64", "blobs3_n300_d5"),
-        pytest.param("float64", "blobs4_n400_d20", marks=pytest.mark.slow),
-    ],
+    helpers.by_precision(
+        ["gauss_n200_d10", "blobs3_n300_d5", "blobs4_n400_d20", "moons_n200_d2"],
+        single=lambda case: "_n200_" in case,
+    ),
     indirect=["dtype"],
 )
 def test_density_exponents(dtype, case):

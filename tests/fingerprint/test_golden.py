@@ -12,7 +12,7 @@ import pytest
 
 from jaxinfo import fingerprint
 from tests.fingerprint.spaces import compare_pairs, overlaps_of
-from tests.helpers import assert_close, load
+from tests.helpers import assert_close, load, optimized
 
 
 def tolerance(dtype, f64, f32):
@@ -301,14 +301,10 @@ def test_large_spaces(dtype):
 def test_monte_carlo_of_large_spaces(key, num_samples):
     reference = load("fingerprint", "monte_carlo")
     means, log_variances = cast(reference, jnp.float32, "means", "log_variances")
+    compare = optimized(fingerprint.monte_carlo_compare, num_samples=num_samples)
     for k, (u, v) in enumerate(reference["pairs"]):
-        value, error = fingerprint.monte_carlo_compare(
-            key,
-            means[u],
-            log_variances[u],
-            means[v],
-            log_variances[v],
-            num_samples=num_samples,
+        value, error = compare(
+            key, means[u], log_variances[u], means[v], log_variances[v]
         )
         for name, expected in (
             ("information_u", reference["information"][u]),

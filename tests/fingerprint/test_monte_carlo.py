@@ -17,7 +17,7 @@ from tests.helpers import (
 )
 
 # One program for spaces of 60 points and two latents.
-compare_many = functools.partial(fingerprint.monte_carlo_compare, num_samples=20_000)
+compare_many = optimized(fingerprint.monte_carlo_compare, num_samples=20_000)
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,10 @@ def test_standard_errors_cover(two_spaces, key):
     estimate = functools.partial(
         fingerprint.monte_carlo_compare, num_samples=500, block_size=500
     )
-    keys = jax.random.split(key, 200)
-    value, error = jax.lax.map(lambda key: estimate(key, *two_spaces), keys)
+    estimates = optimized(
+        lambda keys: jax.lax.map(lambda key: estimate(key, *two_spaces), keys)
+    )
+    value, error = estimates(jax.random.split(key, 200))
     keys = jax.random.split(jax.random.key(99), 20)
     runs = [jnp.stack(compare_many(key, *two_spaces).value) for key in keys]
     truth = fingerprint.Comparison(*np.mean(runs, axis=0))
@@ -147,9 +149,7 @@ def test_nine_spaces_are_those_of_the_reference(key):
             for x in posterior
         ]
 
-    compare = optimized(
-        fingerprint.monte_carlo_compare, key, *space(0), *space(1), num_samples=40_000
-    )
+    compare = optimized(fingerprint.monte_carlo_compare, num_samples=40_000)
     for i, j in itertools.combinations(range(9), 2):
         value, error = compare(key, *space(i), *space(j))
         assert abs(value.nmi - reference["monte_carlo_nmi"][i, j]) < 0.02

@@ -7,11 +7,11 @@ Mixtures are padded with absent components and samples with rows of weight zero,
 few programs serve all files.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxinfo import gmm
+from tests.helpers import optimized
 
 # In a weight, so that an empty component does not divide by zero.
 _TINY = 10 * 2.22e-16
@@ -143,7 +143,7 @@ def _lloyd(x, k, random):
     return weights, centres, covariances
 
 
-@jax.jit
+@optimized
 def _fit(start, x, weights, tol):
     return gmm.em(
         start, x, weights=weights, tol=tol, max_steps=10_000, regularization=1e-15

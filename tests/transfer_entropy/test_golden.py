@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxinfo import transfer_entropy
-from tests.helpers import assert_close, load, load_json
+from tests.helpers import assert_close, by_precision, load, load_json
 
 SERIES = load("transfer_entropy", "series")
 VALUES = load_json("transfer_entropy", "values")
@@ -36,7 +36,12 @@ DISCRETE = by_program(VALUES["discrete"], "num_symbols")
 
 
 @pytest.mark.parametrize(
-    "cases", DISCRETE, ids=lambda c: f"{c[0]['num_symbols']}-{timing_of(c[0])}"
+    ("dtype", "cases"),
+    by_precision(
+        DISCRETE, single=lambda c: timing_of(c[0]) == transfer_entropy.Timing()
+    ),
+    ids=lambda c: f"{c[0]['num_symbols']}-{timing_of(c[0])}" if c[0] != "f" else c,
+    indirect=["dtype"],
 )
 def test_discrete(dtype, cases):
     options = {"num_symbols": cases[0]["num_symbols"], "timing": timing_of(cases[0])}
@@ -183,7 +188,14 @@ def estimates(case):
             )
 
 
-@pytest.mark.parametrize("cases", CONTINUOUS, ids=lambda c: str(timing_of(c[0])))
+@pytest.mark.parametrize(
+    ("dtype", "cases"),
+    by_precision(
+        CONTINUOUS, single=lambda c: timing_of(c[0]) == transfer_entropy.Timing()
+    ),
+    ids=lambda c: str(timing_of(c[0])) if c[0] != "f" else c,
+    indirect=["dtype"],
+)
 def test_continuous(dtype, cases):
     fns = dict(estimates(cases[0]))
     if dtype == jnp.float32:

@@ -10,7 +10,7 @@ import scipy.stats
 
 from jaxinfo import transfer_entropy
 from jaxinfo.transfer_entropy import Timing, _nulls, _surrogates
-from tests.helpers import assert_close
+from tests.helpers import assert_close, optimized
 
 BINARY = {"num_symbols": 2}
 
@@ -36,7 +36,7 @@ def test_p_values_are_uniform_under_the_null(many_pairs, key, method):
         return result.p_value[0, 0], result.value[0, 0], result.null_mean[0, 0]
 
     keys = jax.random.split(key, 500)
-    p, value, null_mean = jax.jit(functools.partial(jax.lax.map, p_value))(
+    p, value, null_mean = optimized(functools.partial(jax.lax.map, p_value))(
         (keys, *many_pairs)
     )
     # Of 99 surrogates p has steps of a hundredth.
@@ -53,7 +53,7 @@ def test_gaussian_p_values_are_uniform_under_the_null(key):
     def p_value(pair):
         return transfer_entropy.series_significance(key, *pair, method="chi2").p_value
 
-    p = jax.jit(functools.partial(jax.lax.map, p_value))(series)
+    p = optimized(functools.partial(jax.lax.map, p_value))(series)
     assert scipy.stats.kstest(np.asarray(p, float), "uniform").pvalue > 0.001
 
 
