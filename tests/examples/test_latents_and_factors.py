@@ -81,5 +81,5 @@ def test_training_lowers_the_loss(example, key, rendered):
         return float(jnp.mean((nnx.sigmoid(model.decoder(means)) - images) ** 2))
 
     untrained = example.VAE(images.shape[1], rngs=nnx.Rngs(key))
-    settings = example.Settings(0.1, 0, num_steps=200)
+    settings = example.Settings(0.1, 0, num_steps=100)
     assert error(example.train(key, images, settings)) < error(untrained) / 2

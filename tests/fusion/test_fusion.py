@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from jaxinfo import fingerprint, fusion
-from tests.helpers import assert_all_finite, assert_close, load
+from tests.helpers import assert_all_finite, assert_close, load, optimized
 
 OBJECTIVES = ["exp_vi", "vi", "mutual_information", "nmi"]
 ADAM = optax.adam(0.05)
@@ -70,17 +70,12 @@ def test_loss_and_gradient_match_the_reference(dtype):
 def test_descent_matches_the_reference_step_by_step(x64, objective):
     reference, references, initial = start(jnp.float64)
     bound = 1e-6 if objective == "nmi" else 1e-8
+    fuse = optimized(
+        fusion.fuse, dim=2, optimizer=SGD, num_steps=10, objective=objective
+    )
     # Plain descent has no memory, so ten steps, ten times, are a hundred.
     for num_steps in range(10, 110, 10):
-        result = fusion.fuse(
-            jax.random.key(0),
-            references,
-            dim=2,
-            optimizer=SGD,
-            num_steps=10,
-            objective=objective,
-            initial=tuple(initial),
-        )
+        result = fuse(jax.random.key(0), references, initial=tuple(initial))
         initial = result.means, result.log_variances
         if num_steps in (10, 100):
             for name in ("means", "log_variances", "loss"):

@@ -364,6 +364,7 @@ class TestSelection:
         )
         assert not few.converged
 
+    @pytest.mark.slow
     def test_no_fewer_than_the_least_are_chosen(self):
         blob = np.random.default_rng(1).normal(size=(300, 2)).astype(np.float32)
         chosen = self.select(blob, min_components=3)

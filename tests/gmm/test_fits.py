@@ -101,7 +101,7 @@ def test_integer_weights_repeat_samples(mixture, x):
         assert_close(one, other, scale=100.0)
 
 
-@pytest.mark.parametrize("block_size", [7, 100])
+@pytest.mark.parametrize("block_size", [7, pytest.param(100, marks=pytest.mark.slow)])
 def test_blocks_of_rows_change_nothing(mixture, x, block_size):
     def fit(x, block_size=None):
         return gmm.em(mixture, x, max_steps=5, block_size=block_size)
