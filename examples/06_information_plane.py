@@ -77,6 +77,7 @@ class Settings(NamedTuple):
     window: int = 20
     stride: int = 5
     num_surrogates: int = 100
+    kinds_with_null: tuple[str, ...] = ("edge_binned", "kde_bounds")
 
 
 QUICK = Settings(
@@ -87,6 +88,8 @@ QUICK = Settings(
     num_probes=200,
     window=12,
     stride=8,
+    num_surrogates=39,
+    kinds_with_null=("kde_bounds",),
 )
 
 
@@ -231,7 +234,9 @@ class Record(NamedTuple):
     nulls: dict[str, list[information_plane.LabelNull]]
 
 
-def train(problem: Problem, num_steps: int, num_signs: int) -> Record:
+def train(
+    problem: Problem, num_steps: int, num_signs: int, kinds_with_null: tuple[str, ...]
+) -> Record:
     """Train, and look at the probes at logged steps."""
     optimizer = optax.adam(LEARNING_RATE)
     graph, parameters = nnx.split(Network(problem, nnx.Rngs(0)))
@@ -313,7 +318,7 @@ def train(problem: Problem, num_steps: int, num_signs: int) -> Record:
                 )
                 for name in names
             ]
-            for kind in ("edge_binned", "kde_bounds")
+            for kind in kinds_with_null
         },
     )
 
@@ -488,7 +493,9 @@ def run(settings: Settings, output: pathlib.Path | None) -> None:
     num_steps = {"12 bits": settings.toy_steps, "digits": settings.digits_steps}
     num_signs = settings.window + 8 * settings.stride
     records = {
-        problem.name: train(problem, num_steps[problem.name], num_signs)
+        problem.name: train(
+            problem, num_steps[problem.name], num_signs, settings.kinds_with_null
+        )
         for problem in problems
     }
     for problem in problems:
