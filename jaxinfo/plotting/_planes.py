@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MARKERS = "osD^vPX*"
+# Bits that each axis spans at least: less would show rounding.
+_LEAST_RANGE = 0.1
 
 
 def information_plane(
@@ -96,6 +98,12 @@ def information_plane(
     ax.axvline(np.log2(num_samples), color="0.4", linestyle=":", linewidth=0.8)
     entropy = _figures.bits(planes.label_entropy).ravel()[0]
     ax.axhline(float(entropy), color="0.4", linestyle="--", linewidth=0.8)
+    for (low, high), limit in (
+        (ax.get_xlim(), ax.set_xlim),
+        (ax.get_ylim(), ax.set_ylim),
+    ):
+        missing = max(0.0, _LEAST_RANGE - (high - low)) / 2
+        limit(low - missing, high + missing)
     ax.set_xlabel(f"{planes.quantity_x} (bits)")
     # What the quantity is the difference of has a line of its own.
     ax.set_ylabel(f"{planes.quantity_y} (bits)".replace("; Y), ", "; Y),\n"))

@@ -60,6 +60,22 @@ def test_lines_are_at_the_ends_of_what_can_be(trajectory, close_figures):
     assert "shuffled labels" in names
 
 
+def test_axes_show_no_rounding(trajectory):
+    planes = trajectory.coordinates
+    noise = 1e-7 * np.arange(planes.information_y.size).reshape(-1, 2)
+    flat = dataclasses.replace(planes, information_y=planes.label_entropy - noise)
+    ax = plotting.information_plane(
+        dataclasses.replace(trajectory, coordinates=flat), num_samples=40
+    )
+    low, high = ax.get_ylim()
+    assert high - low == pytest.approx(0.1)
+    assert low < 1 < high
+    # Wider ranges are those of the points.
+    low, high = ax.get_xlim()
+    bits = np.asarray(planes.information_x) / np.log(2)
+    assert low < bits.min() < low + 0.1 * (high - low)
+
+
 def test_more_layers_than_markers_are_named(trajectory):
     wide = dataclasses.replace(trajectory, layers=tuple("abcdefghi"))
     with pytest.raises(ValueError, match="at most 8 layers, got 9"):
