@@ -6,6 +6,10 @@ from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, logspace
 
+# From this count on, G(c) is log(c) and the first terms of a series: the others are
+# below the rounding of double precision, and a difference would round more.
+_LARGE = 32.0
+
 
 @compiled.jit(static_argnames=("estimator",))
 def entropy_of_counts(counts: ArrayLike, *, estimator: str = "plugin") -> jax.Array:
@@ -51,22 +55,40 @@ def entropy_of_counts(counts: ArrayLike, *, estimator: str = "plugin") -> jax.Ar
     counts = checks.as_float("counts", counts, "(k,)")
     checks.one_of("estimator", estimator, ("plugin", "miller_madow", "grassberger"))
     total = jnp.sum(counts)
-    log_total = jnp.log(total)
-    if estimator == "grassberger":
-        return log_total - jnp.sum(c_times_g(counts)) / total
     # Dividing first keeps the logarithms of large counts from cancelling.
     plugin = -jnp.sum(logspace.xlogx(counts / total))
+    if estimator == "grassberger":
+        return plugin - jnp.sum(correction(counts)) / total
     if estimator == "miller_madow":
         num_seen = jnp.sum(counts > 0, dtype=counts.dtype)
         return plugin + (num_seen - 1) / (2 * total)
     return plugin
 
 
-def c_times_g(counts: jax.Array) -> jax.Array:
-    """``c G(c)``, zero at zero; negative counts give NaN."""
+def correction(counts: jax.Array) -> jax.Array:
+    """``c (G(c) - log c)``, zero at zero; negative counts give NaN."""
     is_zero = counts == 0
     c = jnp.where(is_zero, 1, counts)
-    digamma = jax.scipy.special.digamma
     sign = jnp.where(jax.lax.stop_gradient(c) % 2 == 0, 1, -1).astype(c.dtype)
-    g = digamma(c) + sign / 2 * (digamma((c + 1) / 2) - digamma(c / 2))
-    return jnp.where(is_zero, 0, jnp.where(counts < 0, jnp.nan, c * g))
+    is_large = c >= _LARGE
+
+    few = jnp.where(is_large, 1, c)
+    digamma = jax.scipy.special.digamma
+    smooth = few * (digamma(few) - jnp.log(few))
+    jagged = few * (digamma((few + 1) / 2) - digamma(few / 2)) / 2
+
+    inverse = 1 / jnp.where(is_large, c, _LARGE)
+    square = inverse**2
+    # Asymptotic series of psi and of the alternating sum of reciprocals.
+    smooth_series = jnp.polyval(
+        jnp.asarray([1 / 240, -1 / 252, 1 / 120, -1 / 12], c.dtype), square
+    )
+    jagged_series = jnp.polyval(
+        jnp.asarray([-17 / 16, 1 / 4, -1 / 8, 1 / 4], c.dtype), square
+    )
+    smooth_series = -1 / 2 + inverse * smooth_series
+    jagged_series = 1 / 2 + inverse * jagged_series
+
+    corrected = jnp.where(is_large, smooth_series, smooth)
+    corrected = corrected + sign * jnp.where(is_large, jagged_series, jagged)
+    return jnp.where(is_zero, 0, jnp.where(counts < 0, jnp.nan, corrected))

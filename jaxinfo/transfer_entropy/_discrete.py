@@ -270,6 +270,12 @@ def active_information(
     checks.at_least("history", history, 1)
     checks.at_least("delay", delay, 1)
     checks.one_of("estimator", estimator, _tables.ESTIMATORS)
+    reach, num_steps = 1 + (history - 1) * delay, jnp.shape(target)[:1]
+    if num_steps and num_steps[0] <= reach:
+        raise ValueError(
+            f"Expected `target` to have more steps than the {reach} that `history` and "
+            f"`delay` look back, got {num_steps[0]}."
+        )
     timing = Timing(target_history=0, source_history=history, source_delay=delay)
     codes = _read(target, target, None, num_symbols, None, None, timing, "target")
     return _value(codes, estimator)
@@ -346,7 +352,7 @@ def _check_states(number: int) -> None:
     if number > _MOST_STATES:
         raise ValueError(
             f"Expected histories and alphabets of at most {_MOST_STATES} states of "
-            f"source, past and future, got {number}; shorten the histories of `timing`."
+            f"source, past and future, got {number}; shorten the histories."
         )
 
 
@@ -397,18 +403,18 @@ def _value_of_samples(codes: Codes, estimator: str) -> jax.Array:
     """Transfer entropy without a table, from the cells that samples are in."""
     counts = _local_counts(codes)
     total = jnp.asarray(codes.source.shape[0]).astype(counts.joint.dtype)
-    if estimator == "grassberger":
-        terms = [_counts.c_times_g(count) / count for count in counts]
-        joint, source_past, past_future, past = terms
-        return jnp.sum((joint - source_past) + (past - past_future)) / total
     expected = _tables.expectation(counts.source_past, counts.past_future, counts.past)
     deviation = (counts.joint - expected) / expected
     # Each cell is met by as many samples as it holds; cells that hold none have the
-    # expectation that is left.
+    # expectation that the others leave, which is not negative.
     share = expected / counts.joint
     occupied = jnp.sum(share * logspace.excess(deviation))
-    plugin = (occupied + total - jnp.sum(share)) / total
+    empty = jnp.maximum(jnp.sum(share * deviation), 0)
+    plugin = (occupied + empty) / total
+    if estimator == "grassberger":
+        corrections = [jnp.sum(_counts.correction(count) / count) for count in counts]
+        return plugin + _tables.alternating(corrections) / total
     if estimator == "miller_madow":
         numbers = [jnp.sum(1 / count) for count in counts]
-        return plugin + _tables.miller_madow_excess(numbers, total)
+        return plugin - _tables.alternating(numbers) / (2 * total)
     return plugin

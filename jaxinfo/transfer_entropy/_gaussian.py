@@ -12,6 +12,7 @@ from jaxinfo.transfer_entropy._timing import (
     Embedding,
     Timing,
     embed_series,
+    in_units,
     read_series,
 )
 
@@ -175,9 +176,6 @@ def _residuals(embedding: Embedding) -> _Residuals:
 
 def _standardized(columns: jax.Array) -> jax.Array:
     """Columns with mean zero and variance one, constant ones zero."""
-    centred = columns - jnp.mean(columns, axis=0, keepdims=True)
-    scale = jnp.max(jnp.abs(centred), axis=0, keepdims=True)
-    # In units of its largest entry, whose square is neither zero nor infinite.
-    centred = guarded.quotient(centred, jax.lax.stop_gradient(scale))
+    centred = in_units(columns)
     variance = jnp.mean(jnp.square(centred), axis=0, keepdims=True)
     return guarded.quotient(centred, guarded.sqrt(variance))

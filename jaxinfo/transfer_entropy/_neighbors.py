@@ -148,9 +148,22 @@ def local_neighbors(
     )
 
 
-def local_of_embedding(embedding: Embedding, **options: Any) -> jax.Array:
+def local_of_embedding(
+    embedding: Embedding, *, num_neighbors: int, exclusion_window: int, algorithm: int
+) -> jax.Array:
     """Local transfer entropy of samples."""
     future, past, source = embedding
+    number = num_neighbors + 2 * exclusion_window
+    if future.shape[0] <= number:
+        raise ValueError(
+            f"Expected `source` and `target` to have more than {number} samples, as "
+            f"neighbours and twice the exclusion window, got {future.shape[0]}."
+        )
+    options: dict[str, Any] = {
+        "num_neighbors": num_neighbors,
+        "exclusion_window": exclusion_window,
+        "algorithm": algorithm,
+    }
     if past.shape[1] == 0:
         return jaxinfo.neighbors.local_mutual_information(source, future, **options)
     return jaxinfo.neighbors.local_conditional_mutual_information(

@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
 from jaxinfo.transfer_entropy import _pairs, _tables
-from jaxinfo.transfer_entropy._timing import Timing
+from jaxinfo.transfer_entropy._timing import Timing, check_length
 
 _STATIC = ("num_symbols", "num_source_symbols", "estimator", "block_size")
 
@@ -52,7 +52,7 @@ def pairwise(
 
     Returns:
         Transfer entropy from source i to target j in nats, in the default float; NaN
-        for columns with a symbol out of range. Shape ``(m, n)``.
+        for columns with a symbol out of range that a sample looks at. Shape ``(m, n)``.
 
     Raises:
         ValueError: If the series are not longer than ``timing`` looks back, or a step
@@ -112,7 +112,7 @@ def ensemble_pairwise(
 
     Returns:
         Transfer entropy from source i to target j in nats, in the default float; NaN
-        for columns with a symbol out of range. Shape ``(m, n)``.
+        for columns with a symbol out of range that a sample looks at. Shape ``(m, n)``.
 
     Raises:
         ValueError: As `pairwise`.
@@ -179,7 +179,8 @@ def windowed_pairwise(
 
     Returns:
         Transfer entropy of each window in nats, in the default float; NaN for columns
-        with a symbol out of range in that window. Shape ``(w, m, n)``.
+        with a symbol out of range that a sample of the window looks at. Shape ``(w, m,
+        n)``.
 
     Raises:
         ValueError: If a window is longer than the series, or not longer than ``timing``
@@ -209,6 +210,8 @@ def windowed_pairwise(
         raise ValueError(
             f"Expected `window` to be at most the {x.shape[0]} steps, got {window}."
         )
+
+    check_length("window", window, timing)
 
     def of_window(start: jax.Array) -> jax.Array:
         rows = functools.partial(jax.lax.dynamic_slice_in_dim, slice_size=window)

@@ -51,15 +51,6 @@ def marginals(table: jax.Array, dtype: jnp.dtype) -> Marginals:
 def value(counts: Marginals, estimator: str) -> jax.Array:
     """Transfer entropy in nats, ``(...)``; NaN of nothing."""
     joint, source_past, past_future, past, total = counts
-    if estimator == "grassberger":
-        # Logarithms of the total cancel.
-        terms = (
-            _sum(_counts.c_times_g(joint), 3) + _sum(_counts.c_times_g(past), 1)
-        ) - (
-            _sum(_counts.c_times_g(source_past), 2)
-            + _sum(_counts.c_times_g(past_future), 2)
-        )
-        return terms / total
     # Deviations from independence given the past: none of the terms is negative, and
     # small values keep their digits.
     expected = expectation(
@@ -67,6 +58,17 @@ def value(counts: Marginals, estimator: str) -> jax.Array:
     )
     deviation = guarded.quotient(joint - expected, expected)
     plugin = _sum(expected * logspace.excess(deviation), 3) / total
+    if estimator == "grassberger":
+        corrections = [
+            _sum(_counts.correction(count), axes)
+            for count, axes in (
+                (joint, 3),
+                (source_past, 2),
+                (past_future, 2),
+                (past, 1),
+            )
+        ]
+        return plugin + alternating(corrections) / total
     if estimator == "miller_madow":
         numbers = [
             _num_occupied(count, axes)
@@ -77,7 +79,7 @@ def value(counts: Marginals, estimator: str) -> jax.Array:
                 (past, 1),
             )
         ]
-        return plugin + miller_madow_excess(numbers, total)
+        return plugin - alternating(numbers) / (2 * total)
     return plugin
 
 
@@ -90,14 +92,13 @@ def expectation(
     return jnp.where(source_past == past, past_future, source_past * share)
 
 
-def miller_madow_excess(numbers: Sequence[jax.Array], total: jax.Array) -> jax.Array:
-    """What the correction adds to the plug-in value.
+def alternating(terms: Sequence[jax.Array]) -> jax.Array:
+    """A sum over tables with the signs that they have in transfer entropy.
 
-    From the numbers of occupied cells of the joint table, of source and past, of past
-    and future, and of the past.
+    Of terms of the joint table, of source and past, of past and future, of the past.
     """
-    joint, source_past, past_future, past = numbers
-    return (past_future + source_past - past - joint) / (2 * total)
+    joint, source_past, past_future, past = terms
+    return (joint - source_past) + (past - past_future)
 
 
 def degrees_of_freedom(counts: Marginals) -> jax.Array:

@@ -196,15 +196,26 @@ def read_series(
     return Series(*checks.promote(x, y, z))
 
 
+def in_units(columns: jax.Array) -> jax.Array:
+    """Centred columns whose squares are neither infinite nor all zero, if not constant.
+
+    In units of their largest distance from the first row: the mean of equal numbers may
+    round, and what is constant must be exactly zero.
+    """
+    offset = columns - jax.lax.stop_gradient(columns[:1])
+    scale = jax.lax.stop_gradient(jnp.max(jnp.abs(offset), axis=0, keepdims=True))
+    unit = guarded.quotient(offset, scale)
+    return unit - jnp.mean(unit, axis=0, keepdims=True)
+
+
 def standardized(series: Series) -> Series:
     """Columns of the whole series, centred and divided by their deviation."""
 
     def standardize(columns: jax.Array) -> jax.Array:
-        centred = columns - jnp.mean(columns, axis=0, keepdims=True)
+        centred = in_units(columns)
         degrees = max(columns.shape[0] - 1, 1)
         variance = jnp.sum(jnp.square(centred), axis=0, keepdims=True) / degrees
-        deviation = guarded.sqrt(variance)
-        return centred / jnp.where(deviation == 0, 1, deviation)
+        return guarded.quotient(centred, guarded.sqrt(variance))
 
     source, target, condition = series
     return Series(

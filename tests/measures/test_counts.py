@@ -29,6 +29,22 @@ def test_estimators_match_definitions(dtype, counts):
     assert_close(actual, grassberger(exact))
 
 
+def test_corrections_of_large_counts_keep_their_digits():
+    # Differences of digamma functions and logarithms would round.
+    for counts in ([100_001, 99_999], [33, 31, 32]):
+        with jax.enable_x64(True):
+            double = np.asarray(
+                measures.entropy_of_counts(
+                    np.array(counts, float), estimator="grassberger"
+                )
+            )
+        single = measures.entropy_of_counts(
+            np.array(counts, np.float32), estimator="grassberger"
+        )
+        assert_close(double, grassberger(np.array(counts)), tolerance=1e-12)
+        assert_close(single, double)
+
+
 def test_corrections_reduce_the_bias():
     # Ten equally likely values, thirty draws: the truth is log(10).
     draws = np.random.default_rng(0).multinomial(30, np.full(10, 0.1), 2000)

@@ -152,8 +152,22 @@ def test_affine_maps_change_nothing_gaussian(autoregressive):
         assert_close(moved, expected, scale=100.0)
 
 
+def test_scales_whose_squares_leave_the_range_do_not_matter(autoregressive):
+    x, y = (jnp.asarray(one[:300], jnp.float32) for one in autoregressive)
+    for fn in (transfer_entropy.kernel, transfer_entropy.neighbors):
+        expected = fn(x, y)
+        for scale in (2.0**-80, 2.0**66):
+            assert_close(fn(scale * x, scale * y), expected, scale=10.0)
+
+
 def test_constant_series_transfer_nothing(autoregressive):
     x, y = (jnp.asarray(one[:300], jnp.float32) for one in autoregressive)
+    # The means of equal numbers may round.
+    for one, other in ((0.1, 0.3), (0.7, 0.2), (1.1, 3.3)):
+        source, target = jnp.full_like(x, one), jnp.full_like(y, other)
+        for history in (0, 1):
+            timing = Timing(target_history=history)
+            assert transfer_entropy.gaussian(source, target, timing=timing) == 0
     for source, target in ((0 * x, y), (x, 0 * y + 3)):
         assert transfer_entropy.gaussian(source, target) == 0
         assert transfer_entropy.kernel(source, target) == 0
@@ -194,6 +208,23 @@ def test_information_is_chained():
     first = transfer_entropy.discrete(x, y, **options)
     second = transfer_entropy.conditional(z, y, x[:, None], **options)
     assert_close(joint, first + second, scale=10.0)
+
+
+def test_small_values_of_many_samples_keep_their_digits():
+    x, y = np.random.default_rng(0).integers(0, 2, (2, 200_000))
+    for estimator in ("plugin", "grassberger"):
+        # Of few symbols by a table, of many by sorting.
+        single = [
+            transfer_entropy.discrete(x, y, num_symbols=number, estimator=estimator)
+            for number in (2, 80)
+        ]
+        with jax.enable_x64(True):
+            expected = float(
+                transfer_entropy.discrete(x, y, num_symbols=2, estimator=estimator)
+            )
+        assert abs(expected) < 1e-4
+        for value, bound in zip(single, (1e-10, 1e-8), strict=True):
+            assert_close(value, expected, tolerance=bound)
 
 
 def test_names_of_symbols_and_order_of_samples_do_not_matter():
