@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 from jaxinfo import diffusion, information_plane, transfer_entropy
 from jaxinfo._numerics import checks
 from jaxinfo.information_plane._resampling import CoordinatesFn
+from jaxinfo.information_plane._types import check_coordinates
 from jaxinfo.transfer_entropy import _nulls, _significance, _streams
 
 __all__ = [
@@ -346,10 +347,7 @@ class TransferEntropy(nnx.Metric):
         itself = jax.tree.map(lambda leaf: leaf[0], states)
         counts = _streams.marginals(itself)
         null = _nulls.sample(
-            jax.random.key(0),  # nothing is drawn
-            values[0],
-            lambda _, number: values[1 + number],
-            values.shape[0] - 1,
+            values[0], lambda number: values[1 + number], values.shape[0] - 1
         )
         entropy = _significance.measures_of(counts).future_entropy
         return _nulls.significance(values[0], null, entropy, "benjamini_hochberg")
@@ -387,7 +385,8 @@ class InformationPlane(nnx.Metric):
     Args:
         buffer_size: Rows kept.
         num_features: Entries of a row.
-        num_classes: Number of classes.
+        num_classes: Number of classes; other labels are none, and make coordinates with
+            respect to labels NaN.
         coordinates_fn: Estimator, ``coordinates_fn(activations, labels)``, as
             ``functools.partial(information_plane.binned, num_classes=10)``.
         argname: Keyword under which `update` gets the rows, so that metrics of several
@@ -426,15 +425,16 @@ class InformationPlane(nnx.Metric):
         self.num_classes = num_classes
         self.coordinates_fn = coordinates_fn
         self.argname = argname
-        # Rows that are not there make coordinates NaN.
+        # Rows and labels that are not there make coordinates NaN.
         rows = jnp.full((buffer_size, num_features), jnp.nan)
         self.rows = nnx.metrics.MetricState(rows)
-        self.labels = nnx.metrics.MetricState(jnp.zeros((buffer_size,), int))
+        self.labels = nnx.metrics.MetricState(jnp.full((buffer_size,), -1))
         self.place = nnx.metrics.MetricState(jnp.zeros((), int))
 
     def reset(self) -> None:
         """Forget all rows."""
         self.rows[...] = jnp.full_like(self.rows[...], jnp.nan)
+        self.labels[...] = jnp.full_like(self.labels[...], -1)
         self.place[...] = jnp.zeros_like(self.place[...])
 
     def update(self, *, mask: ArrayLike | None = None, **kwargs: Any) -> None:
@@ -451,6 +451,8 @@ class InformationPlane(nnx.Metric):
         rows = checks.as_float(self.argname, given, "(b, d)", d=width)
         number = rows.shape[0]
         labels = checks.as_labels("labels", classes, "(b,)", b=number)
+        is_class = (labels >= 0) & (labels < self.num_classes)
+        labels = jnp.where(is_class, labels, -1)
         is_counted = jnp.ones((number,), bool)
         if mask is not None:
             is_counted = checks.as_mask("mask", mask, "(b,)", b=number)
@@ -465,7 +467,9 @@ class InformationPlane(nnx.Metric):
 
     def compute(self) -> information_plane.Coordinates:
         """Coordinates of the rows in nats; NaN until the ring is full."""
-        return self.coordinates_fn(self.rows[...], self.labels[...])
+        coordinates = self.coordinates_fn(self.rows[...], self.labels[...])
+        check_coordinates("coordinates_fn", coordinates)
+        return coordinates
 
 
 def _argument(kwargs: dict[str, Any], name: str) -> ArrayLike:

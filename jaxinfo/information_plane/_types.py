@@ -52,6 +52,15 @@ class Coordinates:
     true_information: str = _static()
 
 
+def check_coordinates(name: str, value: object) -> None:
+    """Check what an estimator gave."""
+    if not isinstance(value, Coordinates):
+        raise TypeError(
+            f"Expected `{name}` to give Coordinates, got {type(value).__name__}; of "
+            "Bounds, take `.lower` or `.upper`."
+        )
+
+
 class Bounds(NamedTuple):
     """Coordinates between which those of a layer with noise lie.
 

@@ -118,7 +118,8 @@ def local_mutual_information(
 
     Returns:
         Local information in nats, of either sign; NaN for samples that the mask leaves
-        out, and for all where `mutual_information` is NaN. Shape ``(n,)``.
+        out or that have fewer than K neighbours, and for all if a sample is not finite.
+        Shape ``(n,)``.
 
     Raises:
         ValueError: If n is not more than K and twice the window.
@@ -242,7 +243,8 @@ def local_conditional_mutual_information(
 
     Returns:
         Local information in nats, of either sign; NaN for samples that the mask leaves
-        out, and for all where the mean is NaN. Shape ``(n,)``.
+        out or that have fewer than K neighbours, and for all if a sample is not finite.
+        Shape ``(n,)``.
 
     Raises:
         ValueError: If n is not more than K and twice the window.

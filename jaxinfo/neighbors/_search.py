@@ -158,22 +158,35 @@ def nearest_rows(points: Points, space: Space, num_neighbors: int) -> jax.Array:
     """Rows of the nearest neighbours in a space.
 
     Returns:
-        Rows in ascending order, of points at the distance of the last neighbour those
-        that come first; in the order of rows. Shape ``(k, n)``.
+        Rows, of points at the distance of the last neighbour those that come next in
+        the order of rows, the first after the last. Shape ``(k, n)``.
     """
     furthest = nearest(points, space, num_neighbors)[-1]
     n = points.rows.shape[0]
     nobody = jnp.full((num_neighbors, _BLOCK), n, points.rows.dtype)
 
-    def meet(found: jax.Array, queries: _Queries, met: _Met) -> jax.Array:
+    def meet(
+        found: tuple[jax.Array, jax.Array], queries: _Queries, met: _Met
+    ) -> tuple[jax.Array, jax.Array]:
         distance = met.apart(queries, 0, met.distances(queries, space), jnp.inf)
-        rows = jnp.broadcast_to(met.points.rows[:, None], distance.shape)
-        return _insert(found, jnp.where(distance <= queries.options[0][None], rows, n))
+        # Each point has ties of its own, so that no few are neighbours of them all.
+        after = (met.points.rows[:, None] - queries.points.rows[None, :]) % n
+        limit = queries.options[0][None]
+        nearer, last = found
+        return (
+            _insert(nearer, jnp.where(distance < limit, after, n)),
+            _insert(last, jnp.where(distance == limit, after, n)),
+        )
 
-    def reach(found: jax.Array, queries: _Queries) -> jax.Array:
+    def reach(_: tuple[jax.Array, jax.Array], queries: _Queries) -> jax.Array:
         return queries.options[0]
 
-    return _walk(points, space[0], (furthest,), nobody, meet, reach)
+    nearer, last = _walk(points, space[0], (furthest,), (nobody, nobody), meet, reach)
+    number = jnp.sum(nearer < n, axis=0, keepdims=True)
+    place = jnp.arange(num_neighbors)[:, None]
+    ties = jnp.take_along_axis(last, jnp.maximum(place - number, 0), axis=0)
+    after = jnp.where(place < number, nearer, ties)
+    return (after + jnp.arange(n)[None]) % n
 
 
 def counts(

@@ -31,12 +31,9 @@ class Null(NamedTuple):
 
 
 def sample(
-    key: jax.Array,
-    value: jax.Array,
-    measure: Callable[[jax.Array, jax.Array], jax.Array],
-    num_surrogates: int,
+    value: jax.Array, measure: Callable[[jax.Array], jax.Array], num_surrogates: int
 ) -> Null:
-    """The null from surrogates, one at a time, ``measure(key, number)``."""
+    """The null from surrogates, one at a time, ``measure(number)``."""
     dtype = value.dtype
     threshold = _just_below(value)
 
@@ -44,7 +41,7 @@ def sample(
         state: tuple[jax.Array, jax.Array, jax.Array], number: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array, jax.Array], jax.Array]:
         mean, squares, exceeding = state
-        null = measure(jax.random.fold_in(key, number), number)
+        null = measure(number)
         deviation = null - mean
         mean = mean + deviation / (number + 1).astype(dtype)
         squares = squares + deviation * (null - mean)
@@ -87,7 +84,9 @@ def significance(
 ) -> Significance:
     """Put values beside their null; NaN values have NaN fields."""
     effective = value - null.mean
-    p_value = jnp.where(jnp.isnan(value), jnp.nan, null.p_value)
+    # A surrogate without a value would count as one below.
+    is_none = jnp.isnan(value) | jnp.isnan(null.mean)
+    p_value = jnp.where(is_none, jnp.nan, null.p_value)
     return Significance(
         value=value,
         null_mean=null.mean,
@@ -111,7 +110,7 @@ def _adjusted(
         below = jnp.searchsorted(ascending, _just_below(value).ravel())
         exceeding = (largest.shape[0] - below).reshape(value.shape)
         share = (1 + exceeding).astype(value.dtype) / (1 + largest.shape[0])
-        return jnp.where(jnp.isnan(value), jnp.nan, share)
+        return jnp.where(jnp.isnan(p_value), jnp.nan, share)
     if correction == "benjamini_hochberg":
         return _false_discovery_rates(p_value)
     return p_value

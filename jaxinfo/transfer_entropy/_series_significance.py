@@ -168,19 +168,23 @@ def series_significance(
             block_length=block_length,
         )
         if method == "local_permutation":
-            near = _near_in_past(embedding, num_local_neighbors)
+            key, key_ties = jax.random.split(key)
+            near = _near_in_past(key_ties, embedding, num_local_neighbors)
             rows = functools.partial(_surrogates.locally, neighbors=near)
 
-        def of_surrogate(key: jax.Array, number: jax.Array) -> jax.Array:
-            shuffled = embedding.source_past[rows(key)]
+        def of_surrogate(number: jax.Array) -> jax.Array:
+            shuffled = embedding.source_past[rows(jax.random.fold_in(key, number))]
             return value_of(embedding._replace(source_past=shuffled))
 
-        null = _nulls.sample(key, value, of_surrogate, num_surrogates)
+        null = _nulls.sample(value, of_surrogate, num_surrogates)
     return _nulls.significance(value, null, jnp.full_like(value, jnp.nan), "none")
 
 
-def _near_in_past(embedding: Embedding, number: int) -> jax.Array:
-    """Samples nearest in the past, each itself among them, ``(number, N)``."""
+def _near_in_past(key: jax.Array, embedding: Embedding, number: int) -> jax.Array:
+    """Samples nearest in the past, each itself among them, ``(number, N)``.
+
+    Of samples that are equally near, each has others, at random.
+    """
     checks.at_least("num_local_neighbors", number, 2)
     past = embedding.target_past
     num_samples, dim = past.shape
@@ -199,7 +203,9 @@ def _near_in_past(embedding: Embedding, number: int) -> jax.Array:
         points = _search.points(columns, jnp.ones((num_samples,), bool))
         return _search.nearest_rows(points, tuple(range(dim)), number - 1)
 
-    columns = jnp.nan_to_num(jax.lax.stop_gradient(past).T)
-    others = _search.one_by_one(search)(columns)
-    itself = jnp.arange(num_samples, dtype=others.dtype)[None]
-    return jnp.minimum(jnp.concatenate([itself, others]), num_samples - 1)
+    # Ties go by the order of rows.
+    order = jax.random.permutation(key, num_samples)
+    columns = jnp.nan_to_num(jax.lax.stop_gradient(past).T)[:, order]
+    others = order[_search.one_by_one(search)(columns)]
+    near = jnp.concatenate([order[None], others])
+    return jnp.zeros_like(near).at[:, order].set(near)

@@ -120,6 +120,10 @@ def significance(
     codes = _pairs.read(sources, targets, num_symbols, num_source_symbols, timing)
     checks.one_of("method", method, _METHODS)
     _surrogates.check_block_length(method, block_length, codes.source.shape[0])
+    if surrogates is not None and method != "given":
+        raise ValueError(
+            f'Expected `surrogates` with method="given" only, got them with "{method}".'
+        )
     if method == "given":
         if surrogates is None:
             raise ValueError('Expected `surrogates` with method="given", got None.')
@@ -277,13 +281,13 @@ def _of_codes(
         null = _nulls.chi_squared(value, measures.degrees, number)
     else:
 
-        def of_surrogate(key: jax.Array, number: jax.Array) -> jax.Array:
-            drawn = draw(key, number)
+        def of_surrogate(number: jax.Array) -> jax.Array:
+            drawn = draw(jax.random.fold_in(key, number), number)
             plugin = functools.partial(_tables.value, estimator="plugin")
             values = _pairs.of_all(plugin, drawn, block_size)
             return _pairs.where_valid(drawn, values)
 
-        null = _nulls.sample(key, value, of_surrogate, num_surrogates)
+        null = _nulls.sample(value, of_surrogate, num_surrogates)
     return _nulls.significance(value, null, measures.future_entropy, correction)
 
 

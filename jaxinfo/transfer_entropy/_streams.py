@@ -362,13 +362,16 @@ def stream_merge(
 def stream_value(state: Stream, *, estimator: str = "plugin") -> jax.Array:
     r"""Transfer entropy of all pairs from the counts so far.
 
-    What `pairwise` or `ensemble_pairwise` gives for all rows. Not differentiable. Costs
-    :math:`O(m n s_x s_{yf})`, as many operations as there are counts.
+    What `pairwise` or `ensemble_pairwise` gives for all rows, if all symbols are in
+    range: any other is remembered, also where no sample looks at it. Not
+    differentiable. Costs :math:`O(m n s_x s_{yf})`, as many operations as there are
+    counts.
 
     Args:
         state: Counts.
         estimator: ``"plugin"``, ``"miller_madow"`` or ``"grassberger"``, as in
-            `discrete`; the last one for counts that do not decay. Static.
+            `discrete`; the last one for counts that do not decay, and the second takes
+            what has decayed for occupied. Static.
 
     Returns:
         Transfer entropy from source i to target j in nats, in the default float; NaN
@@ -388,6 +391,12 @@ def stream_value(state: Stream, *, estimator: str = "plugin") -> jax.Array:
         [[0.69]]
     """
     checks.one_of("estimator", estimator, _tables.ESTIMATORS)
+    has_decay = jnp.issubdtype(state.counts.dtype, jnp.floating)
+    if has_decay and estimator == "grassberger":
+        raise ValueError(
+            'Expected `estimator` to be another than "grassberger", which is of whole '
+            "numbers, for counts that decay."
+        )
     value = _tables.value(marginals(state), estimator)
     return _where_valid(state, value)
 

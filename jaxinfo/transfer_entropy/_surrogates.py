@@ -27,6 +27,11 @@ def rows(
 def check_block_length(method: str, block_length: int | None, num_samples: int) -> None:
     """Check the length of blocks, for the method that needs it."""
     if method != "block":
+        if block_length is not None:
+            raise ValueError(
+                f'Expected `block_length` with method="block" only, got it with '
+                f'"{method}".'
+            )
         return
     if block_length is None:
         raise ValueError('Expected `block_length` with method="block", got None.')

@@ -9,6 +9,7 @@ import pytest
 import scipy.stats
 
 from jaxinfo import transfer_entropy
+from jaxinfo.neighbors import _search
 from jaxinfo.transfer_entropy import Timing, _nulls, _surrogates
 from tests.helpers import assert_close, optimized
 
@@ -196,8 +197,6 @@ def test_common_drift_is_in_the_null_of_replications(key, method):
 
 def test_local_permutations_stay_near_in_the_past(key):
     past = jnp.asarray(np.random.default_rng(0).normal(size=(1, 300)))
-    from jaxinfo.neighbors import _search
-
     points = _search.points(past, jnp.ones((300,), bool))
     near = _search.nearest_rows(points, (0,), 4)
     order = np.argsort(np.abs(past[0][:, None] - past[0][None]), axis=1)[:, 1:5]
@@ -206,6 +205,46 @@ def test_local_permutations_stay_near_in_the_past(key):
     assert np.all(np.any(near == taken[None], axis=0))
     # Most are taken once.
     assert len(set(taken)) > 200
+
+
+def test_of_equally_near_ones_each_has_others():
+    past = jnp.array([[0.0, 1.0, 1.0, 1.0, -1.0, 5.0, 0.0, 0.0]])
+    points = _search.points(past, jnp.ones((8,), bool))
+    near = [set(rows) for rows in _search.nearest_rows(points, (0,), 3).T.tolist()]
+    # All nearer ones, and the ties that come next in the order of rows.
+    assert near[0] == {6, 7, 1}
+    assert near[7] == {0, 6, 1}
+    assert near[3] == {1, 2, 6}
+    assert near[5] == {1, 2, 3}
+
+
+def test_local_permutations_of_few_values_are_no_copies(key):
+    x, noise = np.random.default_rng(0).normal(size=(2, 300, 1)).astype(np.float32)
+    y = (np.roll(x, 1) + 0.5 * noise > 0).astype(np.float32)
+    result = transfer_entropy.series_significance(
+        key, x, y, method="local_permutation", num_surrogates=19
+    )
+    assert result.value > 0.3
+    assert result.null_mean < 0.03
+
+
+def test_surrogates_without_a_value_give_no_p_value(key):
+    sources, targets = independent(50, 2, 1)
+    given = np.random.default_rng(5).integers(0, 2, (9, 50, 2))
+    given[3, 5, 0] = 7
+    for correction in ("none", "max_statistic"):
+        result = transfer_entropy.significance(
+            key,
+            sources,
+            targets,
+            method="given",
+            surrogates=given,
+            correction=correction,
+            **BINARY,
+        )
+        for name in ("null_mean", "p_value", "adjusted_p_value"):
+            is_none = np.isnan(getattr(result, name)).ravel()
+            np.testing.assert_array_equal(is_none, [True, False])
 
 
 @pytest.mark.parametrize(
@@ -242,6 +281,10 @@ def test_bad_arguments_are_named(key):
         significance(method="block", block_length=10)
     with pytest.raises(ValueError, match="`surrogates` with method="):
         significance(method="given")
+    with pytest.raises(ValueError, match='`surrogates` with method="given" only'):
+        significance(surrogates=np.zeros((3, 20, 2), int))
+    with pytest.raises(ValueError, match='`block_length` with method="block" only'):
+        significance(block_length=5)
     with pytest.raises(ValueError, match="`method` to be one of"):
         significance(method="bootstrap")
     with pytest.raises(ValueError, match="`correction` to be one of"):

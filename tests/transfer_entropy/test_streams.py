@@ -192,6 +192,11 @@ def test_significance_is_that_of_the_batch(key):
 def test_states_with_other_settings_do_not_merge():
     with pytest.raises(ValueError, match="`second` to have the settings"):
         transfer_entropy.stream_merge(empty(TIMINGS[0], None), empty(TIMINGS[1], None))
+    decaying = transfer_entropy.stream_init(
+        num_sources=1, num_targets=1, num_symbols=2, is_decaying=True
+    )
+    with pytest.raises(ValueError, match="`estimator` to be another than"):
+        transfer_entropy.stream_value(decaying, estimator="grassberger")
     with pytest.raises(TypeError, match="`state` to be a Stream"):
         transfer_entropy.stream_value(jnp.zeros(3))
     with pytest.raises(ValueError, match="table of at most"):
