@@ -34,11 +34,11 @@ def capture(
         activation_fns: Functions to apply to outputs, by the names of these.
 
     Returns:
-        Outputs in the order of the model's attributes, unflattened: of a sub-module by
-        its dotted path, as ``"encoder.layers.0"``, of the model itself as
-        ``"output"``. A module that is called several times has ``".0"``, ``".1"`` after
-        its name; a method other than ``__call__`` its own name; the parts of an output
-        that is no array, their keys.
+        Outputs in alphabetical order, unflattened: of a sub-module by its dotted path,
+        as ``"encoder.layers.0"``, of the model itself, which is last, as ``"output"``;
+        a sub-module of that name is ``"output.__call__"``. A module that is called
+        several times has ``".0"``, ``".1"`` after its name; a method other than
+        ``__call__`` its own name; the parts of an output that is no array, their keys.
 
     Raises:
         TypeError: If ``model`` is not an ``nnx.Module``.
@@ -63,7 +63,12 @@ def capture(
     output, state = run(x)
     outputs = _named(nnx.to_pure_dict(state), ())
     outputs.pop("", None)
-    outputs |= _leaves("output", output)
+    own = _leaves("output", output)
+    # A sub-module may itself be called "output".
+    outputs = {
+        f"{name}.__call__" if name in own else name: leaf
+        for name, leaf in outputs.items()
+    } | own
     for name, fn in (activation_fns or {}).items():
         if name not in outputs:
             known = ", ".join(repr(other) for other in outputs)

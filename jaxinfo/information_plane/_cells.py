@@ -12,6 +12,8 @@ from jaxinfo.information_plane import _common
 from jaxinfo.information_plane._types import Coordinates
 
 _SCOPES = ("neuron", "layer")
+# Stands for the level of what is not a number.
+_NO_LEVEL = -(2**31)
 
 
 @compiled.jit(static_argnames=("num_classes", "input_kind", "is_noisy"))
@@ -233,7 +235,7 @@ def edge_binned(
     Args:
         activations: Activations of a layer. Shape ``(n, d)``.
         labels: Classes from 0 to ``num_classes - 1``. Shape ``(n,)``.
-        edges: Ascending edges of each neuron. Shape ``(e, d)``.
+        edges: Edges of each neuron, in any order. Shape ``(e, d)``.
         num_classes: Number of classes. Static.
         input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
         is_noisy: Whether noise inside the network reaches the layer. Static.
@@ -258,7 +260,7 @@ def edge_binned(
     """
     array, labels = _common.read(activations, labels, num_classes)
     limits = checks.as_float("edges", edges, "(e, d)", d=array.shape[1])
-    array, limits = checks.promote(array, limits)
+    array, limits = checks.promote(array, jnp.sort(limits, axis=0))
     is_known = jnp.where(jnp.any(jnp.isnan(limits)), jnp.nan, 0)
     return _of_cells(
         _reached(array, limits),
@@ -365,7 +367,8 @@ def exact(symbols: ArrayLike, labels: ArrayLike, *, num_classes: int) -> Coordin
 
     Returns:
         Coordinates in nats, in the default float. ``true_information`` is finite. NaN
-        with respect to labels, if one is no class. Shapes ``()``.
+        if a symbol is ``-2**31``, which `quantize` gives for NaN; with respect to
+        labels, if one is no class. Shapes ``()``.
 
     References:
         Lorenzen, Igel and Nielsen, `Information bottleneck: exact analysis of
@@ -386,7 +389,7 @@ def exact(symbols: ArrayLike, labels: ArrayLike, *, num_classes: int) -> Coordin
     labels = checks.as_labels("labels", labels, "(n,)", n=cells.shape[0])
     return _of_cells(
         cells,
-        jnp.zeros((1,)),
+        jnp.where(cells == _NO_LEVEL, jnp.nan, jnp.zeros(())),
         labels,
         num_classes,
         estimator="exact",
@@ -421,8 +424,8 @@ def quantize(
         high: Upper end; by default the largest. Scalar.
 
     Returns:
-        Levels from 0 to ``2**num_bits``; zeros if the ends are equal, -1 where an
-        activation is NaN. Integers. Shape ``(n, d)``.
+        Levels from 0 to ``2**num_bits``; zeros if the ends are equal; the least
+        integer, ``-2**31``, where an activation is NaN. Shape ``(n, d)``, int32.
 
     References:
         Lorenzen, Igel and Nielsen, `Information bottleneck: exact analysis of
@@ -440,14 +443,16 @@ def quantize(
     checks.at_least("num_bits", num_bits, 1)
     if num_bits > 24:
         raise ValueError(f"Expected `num_bits` to be at most 24, got {num_bits}.")
-    ends = [jnp.min(array), jnp.max(array)]
+    ends = [jnp.nanmin(array), jnp.nanmax(array)]
     for k, (name, given) in enumerate((("low", low), ("high", high))):
         if given is not None:
             ends[k] = checks.as_scalar(name, given, array.dtype)
     bottom, top = ends
     share = guarded.quotient(array - bottom, top - bottom)
     levels = jnp.clip(jnp.round(share * 2**num_bits), 0, 2**num_bits)
-    return jnp.where(jnp.isnan(levels), -1, levels).astype(jnp.int32)
+    is_none = jnp.isnan(levels)
+    whole = jnp.where(is_none, 0, levels).astype(jnp.int32)
+    return jnp.where(is_none, _NO_LEVEL, whole)
 
 
 def _ends(array: jax.Array, scope: str) -> tuple[jax.Array, jax.Array]:

@@ -35,7 +35,8 @@ def read(
 
 def label_entropy(labels: jax.Array, num_classes: int, dtype: jnp.dtype) -> jax.Array:
     """Entropy of labels; NaN if one is out of range."""
-    shares = jnp.zeros((num_classes,), dtype).at[labels].add(1 / labels.shape[0])
+    shares = jnp.zeros((num_classes,), dtype).at[labels].add(1)
+    shares = shares / labels.shape[0]
     return jnp.where(
         are_classes(labels, num_classes), -jnp.sum(logspace.xlogx(shares)), jnp.nan
     )

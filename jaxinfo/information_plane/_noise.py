@@ -214,6 +214,9 @@ def noisy(
         draws = array[number] + jnp.sqrt(variance) * drawn
         log_densities = -pairwise.squared_distances(draws, array) / (2 * variance)
         of_itself = -jnp.sum(jnp.square(drawn), axis=1) / 2
+        # Distances in many dimensions round by more than the noise is wide.
+        is_itself = number[:, None] == jnp.arange(n)[None, :]
+        log_densities = jnp.where(is_itself, of_itself[:, None], log_densities)
         of_all = logspace.log_mean_exp(log_densities, axis=1)
         is_of_class = own[:, None] == labels[None, :]
         of_class = logspace.log_mean_exp(

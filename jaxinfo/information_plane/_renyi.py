@@ -4,9 +4,12 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, logspace, pairwise
+from jaxinfo._numerics import checks, compiled, pairwise
 from jaxinfo.information_plane import _common
 from jaxinfo.information_plane._types import Coordinates
+
+# Below, differences are taken from a series: its fifth term is below the rounding.
+_SMALL = 1e-4
 
 
 @compiled.jit(static_argnames=("num_classes", "input_kind", "is_noisy"))
@@ -136,12 +139,25 @@ def _entropy(eigenvalues: jax.Array, order: jax.Array) -> jax.Array:
     positive = jnp.maximum(eigenvalues, 0)
     weights = positive / jnp.sum(positive)
     excess = jnp.where(order > 0, order, jnp.nan) - 1
-    is_shannon = excess == 0
-    divisor = jnp.where(is_shannon, 1, excess)
-    is_empty = weights == 0
-    logs = jnp.log(jnp.where(is_empty, 1, weights))
-    # The sum of powers less that of the weights, which is one.
-    terms = jnp.where(is_empty, 0, weights * jnp.expm1(divisor * logs))
     # Weights of zero have powers of zero, also below order one.
-    of_order = -jnp.log1p(jnp.sum(terms)) / divisor
-    return jnp.where(is_shannon, -jnp.sum(logspace.xlogx(weights)), of_order)
+    logs = jnp.log(jnp.where(weights == 0, 1, weights))
+    # The sum of powers less that of the weights, which is one, in units of the excess
+    # order: at order one, and near it, as exact as elsewhere.
+    gain = jnp.sum(weights * logs * _expm1_share(excess * logs))
+    return -gain * _log1p_share(excess * gain)
+
+
+def _expm1_share(x: jax.Array) -> jax.Array:
+    """``expm1(x) / x``, one at zero."""
+    is_small = jnp.abs(x) < _SMALL
+    large = jnp.where(is_small, 1, x)
+    series = 1 + x / 2 * (1 + x / 3 * (1 + x / 4))
+    return jnp.where(is_small, series, jnp.expm1(large) / large)
+
+
+def _log1p_share(x: jax.Array) -> jax.Array:
+    """``log1p(x) / x``, one at zero."""
+    is_small = jnp.abs(x) < _SMALL
+    large = jnp.where(is_small, 1, x)
+    series = 1 - x * (1 / 2 - x * (1 / 3 - x / 4))
+    return jnp.where(is_small, series, jnp.log1p(large) / large)

@@ -9,7 +9,12 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, resampling
-from jaxinfo.information_plane._types import Coordinates, LabelNull, Spread
+from jaxinfo.information_plane._types import (
+    Coordinates,
+    LabelNull,
+    Spread,
+    check_coordinates,
+)
 
 # Of activations and labels.
 CoordinatesFn = Callable[[jax.Array, jax.Array], Coordinates]
@@ -66,7 +71,9 @@ def label_null(
 
     def of_order(key: jax.Array | None) -> jax.Array:
         given = labels if key is None else jax.random.permutation(key, labels)
-        return coordinates_fn(array, given).information_y
+        coordinates = coordinates_fn(array, given)
+        check_coordinates("coordinates_fn", coordinates)
+        return coordinates.information_y
 
     value = of_order(None)
     null = jax.lax.map(of_order, jax.random.split(key, num_permutations))
@@ -147,6 +154,7 @@ def subsample(
     def of_half(key: jax.Array) -> Any:
         chosen = resampling.subset(key, n, n // 2)
         half = coordinates_fn(array[chosen], labels[chosen])
+        check_coordinates("coordinates_fn", half)
         return half.information_x, half.information_y
 
     x, y = jax.lax.map(of_half, jax.random.split(key, num_repetitions))

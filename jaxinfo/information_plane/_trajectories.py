@@ -7,7 +7,11 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.information_plane._types import Coordinates, Trajectory
+from jaxinfo.information_plane._types import (
+    Coordinates,
+    Trajectory,
+    check_coordinates,
+)
 
 
 @compiled.jit
@@ -48,7 +52,8 @@ def stack(steps: ArrayLike, records: Sequence[Mapping[str, Coordinates]]) -> Tra
 
     Args:
         steps: Logged steps. Shape ``(e,)``.
-        records: Coordinates of each layer, by its name, for each of the steps.
+        records: Coordinates of each layer, by its name, for each of the steps; layers
+            in the order of the network, which that of `capture` need not be.
 
     Returns:
         Trajectory whose coordinates have arrays of shape ``(e, l)``.
@@ -84,6 +89,8 @@ def stack(steps: ArrayLike, records: Sequence[Mapping[str, Coordinates]]) -> Tra
         raise ValueError(
             f"Expected `records` to have the layers {layers} at each step, got others."
         )
+    for one in everything:
+        check_coordinates("records", one)
     if len({jax.tree.structure(one) for one in everything}) != 1:
         raise ValueError("Expected `records` to be of one estimator, got several.")
     shape = len(records), len(layers)

@@ -20,6 +20,7 @@ def information_plane(
     trajectory: Trajectory,
     *,
     num_samples: int,
+    lower: Trajectory | None = None,
     nulls: Sequence[LabelNull] = (),
     has_legend: bool = True,
     ax: "Axes | None" = None,
@@ -33,6 +34,8 @@ def information_plane(
     Args:
         trajectory: Coordinates of layers, of ``information_plane.stack``.
         num_samples: Number of samples that each estimate is of.
+        lower: Lower bounds of the information with the inputs, at the same steps, where
+            ``trajectory`` has upper ones: bars reach from one to the other.
         nulls: For each layer, of ``information_plane.label_null``.
         has_legend: Whether to name the layers beside the axes.
         ax: Axes to draw into; a new figure without.
@@ -42,7 +45,8 @@ def information_plane(
 
     Raises:
         ImportError: If matplotlib is not installed.
-        ValueError: If there are more layers than markers.
+        ValueError: If there are more layers than markers, or ``lower`` or ``nulls`` are
+            not of as many layers and steps.
 
     Example:
         >>> import jax
@@ -66,6 +70,17 @@ def information_plane(
         raise ValueError(
             f"Expected `trajectory` to have at most {len(_MARKERS)} layers, got "
             f"{len(trajectory.layers)}."
+        )
+    if nulls and len(nulls) != len(trajectory.layers):
+        raise ValueError(
+            f"Expected `nulls` to have one for each of the {len(trajectory.layers)} "
+            f"layers, got {len(nulls)}."
+        )
+    shape = np.shape(trajectory.coordinates.information_x)
+    if lower is not None and np.shape(lower.coordinates.information_x) != shape:
+        raise ValueError(
+            f"Expected `lower` to be of {shape} steps and layers, got "
+            f"{np.shape(lower.coordinates.information_x)}."
         )
     ax = _figures.axes(ax, (5.2, 4.0))
     from matplotlib import cm, colors, lines
@@ -93,8 +108,15 @@ def information_plane(
                 linewidths=0.8,
                 zorder=2,
             )
+    if lower is not None:
+        starts = _figures.bits(lower.coordinates.information_x)
+        edges = [tuple(shade) for shade in shades]
+        for k in range(len(trajectory.layers)):
+            ax.hlines(
+                y[:, k], starts[:, k], x[:, k], colors=edges, linewidths=0.8, zorder=1
+            )
     for null in nulls:
-        ax.axhline(float(_figures.bits(null.mean)), color="0.85", lw=1.5, zorder=0)
+        ax.axhline(float(_figures.bits(null.mean)), color="0.7", ls="-.", zorder=0)
     ax.axvline(np.log2(num_samples), color="0.4", linestyle=":", linewidth=0.8)
     entropy = _figures.bits(planes.label_entropy).ravel()[0]
     ax.axhline(float(entropy), color="0.4", linestyle="--", linewidth=0.8)
@@ -123,7 +145,7 @@ def information_plane(
         names = [*trajectory.layers, "saturated", "all samples apart"]
         names.append("entropy of labels")
         if nulls:
-            handles.append(lines.Line2D([], [], color="0.85"))
+            handles.append(lines.Line2D([], [], color="0.7", linestyle="-."))
             names.append("shuffled labels")
         ax.legend(handles, names, fontsize="small")
     return ax

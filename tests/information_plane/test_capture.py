@@ -69,6 +69,20 @@ def test_outputs_have_dotted_names(model):
         information_plane.capture(lambda x: x, x)
 
 
+def test_a_module_called_output_is_not_lost():
+    class Classifier(nnx.Module):
+        def __init__(self, rngs):
+            self.output = nnx.Linear(3, 2, rngs=rngs)
+
+        def __call__(self, x):
+            return nnx.softmax(self.output(x))
+
+    model, x = Classifier(nnx.Rngs(0)), jnp.ones((5, 3))
+    layers = information_plane.capture(model, x)
+    np.testing.assert_array_equal(layers["output.__call__"], model.output(x))
+    np.testing.assert_array_equal(layers["output"], model(x))
+
+
 def test_a_training_step_with_capture_and_counts_is_traced_once(model):
     optimizer = nnx.Optimizer(model, optax.sgd(0.1), wrt=nnx.Param)
     x = jax.random.normal(jax.random.key(0), (20, 3))
@@ -140,6 +154,7 @@ def test_metrics_hold_what_the_functions_give(key):
         update(plane, x[rows], labels[rows], mask[rows])
         if start == 0:
             assert np.isnan(plane.compute().information_x)
+            assert np.isnan(plane.compute().label_entropy)
     latest = np.flatnonzero(mask)[-12:]
     expected = estimator(x[latest], labels[latest])
     assert plane.compute().information_y == expected.information_y
@@ -147,8 +162,16 @@ def test_metrics_hold_what_the_functions_give(key):
     plane.update(activations=x, labels=labels)
     expected = estimator(x[-12:], labels[-12:])
     assert plane.compute().information_x == expected.information_x
+    # Labels that are no class, though the estimator has room for them.
+    plane = metrics.InformationPlane(
+        buffer_size=12, num_features=2, num_classes=1, coordinates_fn=estimator
+    )
+    plane.update(activations=x, labels=labels)
+    assert np.isfinite(plane.compute().information_x)
+    assert np.isnan(plane.compute().information_y)
     plane.reset()
     assert np.isnan(plane.compute().information_x)
+    assert np.isnan(plane.compute().label_entropy)
 
 
 def test_transfer_over_training_has_the_null_of_permuted_probes(key):

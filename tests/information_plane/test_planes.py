@@ -109,6 +109,31 @@ def test_bounds_of_wide_layers_see_each_sample_once():
         assert_close(plane.information_x, np.log(50))
 
 
+def test_noise_of_wide_layers_tells_no_more_than_the_samples(key):
+    x = 100 * np.random.default_rng(0).normal(size=(100, 16)).astype(np.float32)
+    plane = information_plane.noisy(
+        key, x, np.arange(100) % 3, noise_variance=1e-3, num_samples=200, **CLASSES
+    )
+    assert_close(plane.information_x, np.log(100))
+
+
+def test_entropy_of_many_labels_keeps_its_digits():
+    plane = information_plane.binned(
+        np.zeros((300_000, 1)), np.arange(300_000) % 2, num_classes=2
+    )
+    assert_close(plane.label_entropy, np.log(2))
+
+
+def test_the_order_of_edges_does_not_matter(layer):
+    x, labels = layer
+    edges = np.array([[1.0, 3.0], [-1.0, 1.0], [0.0, 2.0]])
+    sorted_ones, others = (
+        information_plane.edge_binned(x, labels, given, **CLASSES)
+        for given in (np.sort(edges, axis=0), edges)
+    )
+    assert sorted_ones.information_x == others.information_x
+
+
 def test_gradients_are_finite_where_samples_coincide(layer):
     x, labels = layer
     x = jnp.asarray(np.repeat(x[:20], 2, axis=0))
@@ -132,14 +157,21 @@ def test_gradients_are_finite_where_samples_coincide(layer):
 
 
 def test_order_one_is_the_limit(x64, layer):
-    x, labels = layer
-    near, limit = (
-        information_plane.renyi(
+    x, labels = layer[0].astype(np.float64), layer[1]
+
+    @jax.jit
+    @jax.value_and_grad
+    def information(order):
+        plane = information_plane.renyi(
             x, x, labels, input_bandwidth=1.0, bandwidth=1.0, order=order, **CLASSES
-        ).information_x
-        for order in (1 + 1e-9, 1.0)
-    )
-    assert_close(near, limit, tolerance=1e-7)
+        )
+        return plane.information_x
+
+    limit, slope = information(1.0)
+    assert_close(information(1 + 1e-9)[0], limit, tolerance=1e-7)
+    step = 1e-5
+    ahead, behind = (information(1 + s)[0] for s in (step, -step))
+    np.testing.assert_allclose(slope, (ahead - behind) / (2 * step), rtol=1e-5)
 
 
 def test_labels_and_values_that_are_none_give_nan(layer, key):
@@ -246,7 +278,14 @@ def test_trajectories_hold_layers_by_steps(layer):
 def test_levels_are_rounded_to_even_and_saturate():
     x = jnp.array([[0.0, 0.125, 0.375, 1.0, 2.0, jnp.nan]])
     levels = information_plane.quantize(x, num_bits=2, low=0.0, high=1.0)
-    np.testing.assert_array_equal(levels, [[0, 0, 2, 4, 4, -1]])
+    np.testing.assert_array_equal(levels, [[0, 0, 2, 4, 4, -(2**31)]])
+    # Others keep their levels, and there is no information with what is not known.
+    whole = information_plane.quantize(jnp.array([[0.0], [1.0], [jnp.nan]]), num_bits=1)
+    np.testing.assert_array_equal(whole[:2], [[0], [2]])
+    plane = information_plane.exact(whole, np.zeros(3, int), num_classes=1)
+    assert np.isnan(plane.information_x)
+    negative = information_plane.exact(whole[:2] - 5, np.zeros(2, int), num_classes=1)
+    assert_close(negative.information_x, np.log(2))
     with pytest.raises(ValueError, match="`num_bits` to be at most 24"):
         information_plane.quantize(x, num_bits=25)
 
@@ -259,5 +298,12 @@ def test_bad_arguments_are_named(layer):
         information_plane.binned(x, labels, input_kind="images", **CLASSES)
     with pytest.raises(ValueError, match=r"`labels` to have shape \(n,\) with n = 120"):
         information_plane.binned(x, labels[1:], **CLASSES)
+    bounds = functools.partial(information_plane.kde_bounds, **CLASSES)
+    with pytest.raises(TypeError, match=r"`coordinates_fn` to give .*, got Bounds"):
+        information_plane.label_null(
+            jax.random.key(0), x, labels, coordinates_fn=bounds
+        )
+    with pytest.raises(TypeError, match="`records` to give Coordinates, got Bounds"):
+        information_plane.stack(np.arange(1), [{"layer": bounds(x, labels)}])
     with pytest.raises(ValueError, match="`space` to be one of"):
         information_plane.flatten(x, space="channels")

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -49,7 +50,9 @@ def test_marks_are_bits_and_hollow_where_saturated(trajectory):
 def test_lines_are_at_the_ends_of_what_can_be(trajectory, close_figures):
     _, given = close_figures.subplots()
     null = information_plane.LabelNull(jnp.log(2.0) / 4, jnp.zeros(()), jnp.ones(()))
-    ax = plotting.information_plane(trajectory, num_samples=40, nulls=[null], ax=given)
+    ax = plotting.information_plane(
+        trajectory, num_samples=40, nulls=[null] * 2, ax=given
+    )
     assert ax is given
     vertical = [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == ":"]
     np.testing.assert_allclose(vertical, np.log2(40))
@@ -74,6 +77,31 @@ def test_axes_show_no_rounding(trajectory):
     low, high = ax.get_xlim()
     bits = np.asarray(planes.information_x) / np.log(2)
     assert low < bits.min() < low + 0.1 * (high - low)
+
+
+def test_bars_reach_from_lower_bounds_to_upper_ones(trajectory):
+    planes = trajectory.coordinates
+    less = dataclasses.replace(planes, information_x=planes.information_x / 2)
+    lower = dataclasses.replace(trajectory, coordinates=less)
+    ax = plotting.information_plane(trajectory, num_samples=40, lower=lower)
+    bars = [one for one in ax.collections if hasattr(one, "get_segments")]
+    bits = np.asarray(planes.information_x) / np.log(2)
+    for k, bar in enumerate(bars):
+        ends = np.stack(bar.get_segments())[:, :, 0]
+        expected = np.stack([bits[:, k] / 2, bits[:, k]], axis=1)
+        np.testing.assert_allclose(ends, expected, rtol=1e-5)
+    assert len(bars) == 2
+
+
+def test_sizes_that_differ_are_named(trajectory):
+    draw = plotting.information_plane
+    null = information_plane.LabelNull(jnp.zeros(()), jnp.zeros(()), jnp.ones(()))
+    with pytest.raises(ValueError, match="each of the 2 layers, got 1"):
+        draw(trajectory, num_samples=40, nulls=[null])
+    short = jax.tree.map(lambda leaf: leaf[:2], trajectory.coordinates)
+    lower = dataclasses.replace(trajectory, coordinates=short)
+    with pytest.raises(ValueError, match=r"`lower` to be of \(3, 2\) .*, got \(2, 2\)"):
+        draw(trajectory, num_samples=40, lower=lower)
 
 
 def test_more_layers_than_markers_are_named(trajectory):
