@@ -46,6 +46,9 @@ def label_null(
     Returns:
         Mean and standard deviation of the information, and the p-value of the labels'.
 
+    Raises:
+        TypeError: If ``coordinates_fn`` does not give `Coordinates`.
+
     References:
         Phipson and Smyth, `Permutation p-values should never be zero
         <https://arxiv.org/abs/1603.05766>`_, 2010.
@@ -121,6 +124,7 @@ def subsample(
 
     Raises:
         ValueError: If there are fewer than four samples.
+        TypeError: If ``coordinates_fn`` does not give `Coordinates`.
 
     References:
         Politis and Romano, `Large sample confidence regions based on subsamples under

@@ -61,6 +61,7 @@ def stack(steps: ArrayLike, records: Sequence[Mapping[str, Coordinates]]) -> Tra
     Raises:
         ValueError: If there are no records, not as many as steps, or if their layers or
             estimators differ.
+        TypeError: If ``records`` hold anything but `Coordinates`.
 
     Example:
         >>> import jax.numpy as jnp

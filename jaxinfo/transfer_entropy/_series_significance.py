@@ -67,7 +67,8 @@ def series_significance(
     - ``"local_permutation"``: in random order, each sample takes the history of a
       random one of the samples that are nearest to it in the past, itself among them,
       not yet taken if there is such: keeps what source and past share, as
-      ``"stratified"`` of `significance` does for symbols.
+      ``"stratified"`` of `significance` does for symbols. Of samples that are equally
+      near, each has others, at random.
     - ``"block"``, ``"circular"``: as in `significance`.
     - ``"chi2"``: without surrogates, for the Gaussian estimate: 2 N T in nats has as
       many degrees of freedom as the source has columns, times those of the target.
@@ -100,9 +101,9 @@ def series_significance(
         p-value, as there is one pair. Shapes ``()``.
 
     Raises:
-        ValueError: As the estimator; if ``block_length`` is missing for its method, if
-            ``"chi2"`` is asked of another estimator than the Gaussian, or if there is
-            no past for ``"local_permutation"``.
+        ValueError: As the estimator; if ``block_length`` is missing for its method, or
+            given for another; if ``"chi2"`` is asked of another estimator than the
+            Gaussian, or if there is no past for ``"local_permutation"``.
 
     References:
         Runge, `Conditional independence testing based on a nearest-neighbor estimator

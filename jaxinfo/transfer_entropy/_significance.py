@@ -92,8 +92,8 @@ def significance(
 
     Raises:
         ValueError: As `pairwise`; if ``block_length`` or ``surrogates`` is missing for
-            its method; if ``"max_statistic"`` is asked of ``"stratified"`` or
-            ``"chi2"``.
+            its method, or given for another; if ``"max_statistic"`` is asked of
+            ``"stratified"`` or ``"chi2"``.
 
     References:
         Lindner et al., `TRENTOOL <https://doi.org/10.1186/1471-2202-12-119>`_, 2011;

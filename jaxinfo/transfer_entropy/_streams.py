@@ -378,6 +378,9 @@ def stream_value(state: Stream, *, estimator: str = "plugin") -> jax.Array:
         for columns with a symbol out of range, and before the first sample. Shape ``(m,
         n)``.
 
+    Raises:
+        ValueError: If ``"grassberger"`` is asked of counts that decay.
+
     Example:
         >>> import jax
         >>> import jax.numpy as jnp

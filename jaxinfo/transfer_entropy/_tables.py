@@ -58,28 +58,13 @@ def value(counts: Marginals, estimator: str) -> jax.Array:
     )
     deviation = guarded.quotient(joint - expected, expected)
     plugin = _sum(expected * logspace.excess(deviation), 3) / total
-    if estimator == "grassberger":
-        corrections = [
-            _sum(_counts.correction(count), axes)
-            for count, axes in (
-                (joint, 3),
-                (source_past, 2),
-                (past_future, 2),
-                (past, 1),
-            )
-        ]
-        return plugin + alternating(corrections) / total
+    tables = (joint, 3), (source_past, 2), (past_future, 2), (past, 1)
     if estimator == "miller_madow":
-        numbers = [
-            _num_occupied(count, axes)
-            for count, axes in (
-                (joint, 3),
-                (source_past, 2),
-                (past_future, 2),
-                (past, 1),
-            )
-        ]
+        numbers = [_num_occupied(count, axes) for count, axes in tables]
         return plugin - alternating(numbers) / (2 * total)
+    if estimator == "grassberger":
+        corrections = [_sum(_counts.correction(count), axes) for count, axes in tables]
+        return plugin + alternating(corrections) / total
     return plugin
 
 
