@@ -270,14 +270,15 @@ def active_information(
     checks.at_least("history", history, 1)
     checks.at_least("delay", delay, 1)
     checks.one_of("estimator", estimator, _tables.ESTIMATORS)
-    reach, num_steps = 1 + (history - 1) * delay, jnp.shape(target)[:1]
-    if num_steps and num_steps[0] <= reach:
+    series = checks.as_labels("target", target, "(t,)")
+    reach = 1 + (history - 1) * delay
+    if series.shape[0] <= reach:
         raise ValueError(
             f"Expected `target` to have more steps than the {reach} that `history` and "
-            f"`delay` look back, got {num_steps[0]}."
+            f"`delay` look back, got {series.shape[0]}."
         )
     timing = Timing(target_history=0, source_history=history, source_delay=delay)
-    codes = _read(target, target, None, num_symbols, None, None, timing, "target")
+    codes = _read(series, series, None, num_symbols, None, None, timing)
     return _value(codes, estimator)
 
 
@@ -307,15 +308,14 @@ def _read(
     num_source_symbols: int | None,
     num_condition_symbols: int | None,
     timing: Timing,
-    name: str = "source",
 ) -> Codes:
     """Check one pair of series, and code its samples."""
     checks.at_least("num_symbols", num_symbols, 2)
     of_source = or_default("num_source_symbols", num_source_symbols, num_symbols)
-    x = checks.as_labels(name, source, "(t,)")
+    x = checks.as_labels("source", source, "(t,)")
     y = checks.as_labels("target", target, "(t,)", t=x.shape[0])
     has_condition = condition is not None
-    check_length(name, x.shape[0], timing, has_condition=has_condition)
+    check_length("source", x.shape[0], timing, has_condition=has_condition)
     reach = timing.reach(has_condition=has_condition)
     sources, is_source = _symbols.join(lagged(x, timing.source(), reach), of_source)
     pasts, is_past = _symbols.join(lagged(y, timing.past(), reach), num_symbols)

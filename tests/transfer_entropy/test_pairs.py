@@ -169,6 +169,14 @@ def test_bad_arguments_are_named():
         transfer_entropy.windowed_pairwise(
             x[:, None], y[:, None], num_symbols=2, window=10, stride=1
         )
+    with pytest.raises(ValueError, match=r"`window` .* more steps than the 1 that"):
+        transfer_entropy.windowed_pairwise(
+            x[:, None], y[:, None], num_symbols=2, window=1, stride=1
+        )
+    with pytest.raises(ValueError, match="the 9 that `history` and `delay` look back"):
+        transfer_entropy.active_information(x, num_symbols=2, history=5, delay=2)
+    with pytest.raises(ValueError, match=r"`source` and `target` .* more than 8 samp"):
+        transfer_entropy.neighbors(x[:, None] / 1, y[:, None] / 1, num_neighbors=8)
     with pytest.raises(ValueError, match="`order` to be at most 12, got 13"):
         transfer_entropy.ordinal_patterns(np.arange(20.0), order=13)
     with pytest.raises(ValueError, match="more samples than the 3 columns"):
