@@ -32,6 +32,16 @@ def by_program(cases, *names):
     return [list(some) for _, some in itertools.groupby(sorted(cases, key=key), key)]
 
 
+def name_of(parameter):
+    """Name of a precision, or of cases that share a program."""
+    if isinstance(parameter, str):
+        return parameter
+    first = parameter[0]
+    return "-".join(
+        str(part) for part in (first.get("num_symbols", "real"), timing_of(first))
+    )
+
+
 DISCRETE = by_program(VALUES["discrete"], "num_symbols")
 
 
@@ -40,7 +50,7 @@ DISCRETE = by_program(VALUES["discrete"], "num_symbols")
     by_precision(
         DISCRETE, single=lambda c: timing_of(c[0]) == transfer_entropy.Timing()
     ),
-    ids=lambda c: f"{c[0]['num_symbols']}-{timing_of(c[0])}" if c[0] != "f" else c,
+    ids=name_of,
     indirect=["dtype"],
 )
 def test_discrete(dtype, cases):
@@ -193,7 +203,7 @@ def estimates(case):
     by_precision(
         CONTINUOUS, single=lambda c: timing_of(c[0]) == transfer_entropy.Timing()
     ),
-    ids=lambda c: str(timing_of(c[0])) if c[0] != "f" else c,
+    ids=name_of,
     indirect=["dtype"],
 )
 def test_continuous(dtype, cases):
