@@ -34,11 +34,12 @@ def capture(
         activation_fns: Functions to apply to outputs, by the names of these.
 
     Returns:
-        Outputs in alphabetical order, unflattened: of a sub-module by its dotted path,
-        as ``"encoder.layers.0"``, of the model itself, which is last, as ``"output"``;
-        a sub-module of that name is ``"output.__call__"``. A module that is called
-        several times has ``".0"``, ``".1"`` after its name; a method other than
-        ``__call__`` its own name; the parts of an output that is no array, their keys.
+        Outputs in alphabetical order, numbers by size, unflattened: of a sub-module by
+        its dotted path, as ``"encoder.layers.0"``, of the model itself, which is last,
+        as ``"output"``; that of a sub-module called so is ``"output.__call__"``. A
+        module that is called several times has ``".0"``, ``".1"`` after its name; a
+        method other than ``__call__`` its own name; the parts of an output that is no
+        array, their keys.
 
     Raises:
         TypeError: If ``model`` is not an ``nnx.Module``.

@@ -13,13 +13,9 @@ from tests.contracts.table import CASES, HEAVY, draw, parametrize, scalar_of
 DIFFERENTIABLE = {name: case for name, case in CASES.items() if case.grad}
 
 
-# What takes long to compile, and has derivatives in the tests of its package.
-LONG = {
-    "fusion.fuse",
-    "fusion.fuse_encoder",
-    "gmm.em",
-    "gmm.mixture_conditional_mutual_information",
-}
+# What takes long to compile: the one has the descent of `fuse`, whose derivatives are
+# held here, and the other has reference numbers of its derivatives.
+LONG = {"fusion.fuse_encoder", "gmm.em"}
 
 
 def derivatives_of(case, args):
@@ -115,7 +111,11 @@ def is_of_spaces(case):
     {name: case for name, case in DIFFERENTIABLE.items() if is_of_spaces(case)},
     slow=HEAVY
     | LONG
-    | {"fingerprint.monte_carlo_compare", "fingerprint.von_mises_overlaps"},
+    | {
+        "fusion.fuse",
+        "fingerprint.monte_carlo_compare",
+        "fingerprint.von_mises_overlaps",
+    },
 )
 def test_derivatives_are_finite_at_the_edges_also_in_single_precision(case):
     args = list(draw(case, jnp.float32))
