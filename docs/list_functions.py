@@ -225,6 +225,31 @@ QUESTIONS = {
         ),
         "How do they move in training?": ("is_logged", "stack", "violations"),
     },
+    "pid": {
+        "What is unique, redundant and synergistic in what two sources tell?": (
+            "broja",
+            "williams_beer",
+            "minimum_mutual_information",
+            "specificity_ambiguity",
+            "shared_exclusions",
+            "intervention",
+            "dependency",
+            "common_change",
+            "table",
+        ),
+        "And in Gaussian variables, or samples of them?": (
+            "gaussian_broja",
+            "gaussian_mmi",
+            "gaussian_dependency",
+            "gaussian_samples",
+        ),
+        "And in three sources?": ("three_sources", "lattice"),
+        "What follows whatever measure one takes?": (
+            "bounds",
+            "from_redundancy",
+            "maximum_entropy",
+        ),
+    },
     "metrics": {
         "What is it over the steps of an epoch?": (
             "SpectralEntropy",

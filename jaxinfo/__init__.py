@@ -9,6 +9,7 @@ from jaxinfo import (
     measures,
     metrics,
     neighbors,
+    pid,
     plotting,
     transfer_entropy,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "measures",
     "metrics",
     "neighbors",
+    "pid",
     "plotting",
     "transfer_entropy",
 ]

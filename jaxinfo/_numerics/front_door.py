@@ -19,10 +19,11 @@ import numpy.typing as npt
 HARMLESS: set[type] = {type(None), bool, float}
 
 # What has a natural zero, so that values that agree to all digits of a float are as
-# good as equal: probabilities and their logarithms, overlaps, scales.
+# good as equal: probabilities and their logarithms, overlaps, scales, information.
 _HAVE_A_ZERO = re.compile(
     r"([pq]|p_.*|.*overlaps.*|log_.*|logits|distances|concentrations"
-    r"|variance|standard_deviation|scale_trils?)$"
+    r"|variance|standard_deviation|scale_trils?|information|importance|scores"
+    r"|single|rest)$"
 )
 # What is given as whole numbers that name something.
 _LABELS = re.compile(r"(labels|factors)(_.*|$)")

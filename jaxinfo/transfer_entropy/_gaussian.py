@@ -7,12 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import compiled, guarded, linalg
+from jaxinfo._numerics import compiled, linalg, units
 from jaxinfo.transfer_entropy._timing import (
     Embedding,
     Timing,
     embed_series,
-    in_units,
     read_series,
 )
 
@@ -158,7 +157,7 @@ def _residuals(embedding: Embedding) -> _Residuals:
             f"Expected `source` and `target` to have more samples than the {joined} "
             f"columns that `timing` joins, got {num_samples}."
         )
-    f, p, s = (_standardized(columns) for columns in (future, past, source))
+    f, p, s = (units.standardized(part, ddof=0) for part in (future, past, source))
 
     def regress(*given: jax.Array) -> tuple[jax.Array, jax.Array]:
         columns = jnp.concatenate([*given, f], axis=1)
@@ -172,10 +171,3 @@ def _residuals(embedding: Embedding) -> _Residuals:
         return jnp.log(jnp.diagonal(factor))[-f.shape[1] :], white
 
     return _Residuals(*regress(p), *regress(p, s))
-
-
-def _standardized(columns: jax.Array) -> jax.Array:
-    """Columns with mean zero and variance one, constant ones zero."""
-    centred = in_units(columns)
-    variance = jnp.mean(jnp.square(centred), axis=0, keepdims=True)
-    return guarded.quotient(centred, guarded.sqrt(variance))

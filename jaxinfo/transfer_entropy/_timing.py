@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, guarded, options
+from jaxinfo._numerics import checks, compiled, options, units
 
 
 @jax.tree_util.register_dataclass
@@ -196,32 +196,13 @@ def read_series(
     return Series(*checks.promote(x, y, z))
 
 
-def in_units(columns: jax.Array) -> jax.Array:
-    """Centred columns whose squares are neither infinite nor all zero, if not constant.
-
-    In units of their largest distance from the first row: the mean of equal numbers may
-    round, and what is constant must be exactly zero.
-    """
-    offset = columns - jax.lax.stop_gradient(columns[:1])
-    scale = jax.lax.stop_gradient(jnp.max(jnp.abs(offset), axis=0, keepdims=True))
-    unit = guarded.quotient(offset, scale)
-    return unit - jnp.mean(unit, axis=0, keepdims=True)
-
-
 def standardized(series: Series) -> Series:
     """Columns of the whole series, centred and divided by their deviation."""
-
-    def standardize(columns: jax.Array) -> jax.Array:
-        centred = in_units(columns)
-        degrees = max(columns.shape[0] - 1, 1)
-        variance = jnp.sum(jnp.square(centred), axis=0, keepdims=True) / degrees
-        return guarded.quotient(centred, guarded.sqrt(variance))
-
     source, target, condition = series
     return Series(
-        standardize(source),
-        standardize(target),
-        None if condition is None else standardize(condition),
+        units.standardized(source),
+        units.standardized(target),
+        None if condition is None else units.standardized(condition),
     )
 
 

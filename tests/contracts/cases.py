@@ -237,6 +237,7 @@ HOST_SIDE = {
     "fingerprint.gaussian_parameters",
     "information_plane.capture",
     "information_plane.stack",
+    "pid.lattice",
     # Has no data to draw.
     "transfer_entropy.stream_init",
     *(f"plotting.{name}" for name in plotting.__all__),

@@ -15,6 +15,7 @@ from tests.contracts import (
     information_plane_cases,
     measures_cases,
     neighbors_cases,
+    pid_cases,
     transfer_entropy_cases,
 )
 
@@ -26,6 +27,7 @@ CASES = (
     | neighbors_cases.CASES
     | transfer_entropy_cases.CASES
     | information_plane_cases.CASES
+    | pid_cases.CASES
 )
 
 

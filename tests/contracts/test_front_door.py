@@ -26,7 +26,8 @@ CASES = {
 HAVE_A_ZERO = {
     "p", "q", "p_xy", "p_xyz", "logits", "log_variances", "log_variances_u",
     "log_variances_v", "concentrations", "scale_trils", "overlaps", "overlaps_u",
-    "overlaps_v", "reference_overlaps",
+    "overlaps_v", "reference_overlaps", "information", "importance", "scores",
+    "p_xyt", "p_wxyt", "single", "rest",
 }  # fmt: skip
 
 
@@ -82,6 +83,12 @@ class Call:
     def both_ways(self, name, value):
         yield lambda: self.by_position(name, value)
         yield lambda: self.by_keyword(name, value)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_traces_of_other_tests():
+    """Functions are stopped while they are traced, so they must not have been yet."""
+    jax.clear_caches()
 
 
 @pytest.fixture
