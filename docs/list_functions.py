@@ -250,6 +250,46 @@ QUESTIONS = {
             "maximum_entropy",
         ),
     },
+    "disentanglement": {
+        "How much of a factor does one latent tell that no others tell?": (
+            "unibound",
+            "full_unibound",
+            "unibound_penalty",
+            "unibound_scores",
+            "latent_information",
+            "full_latent_information",
+        ),
+        "Does a score see that latents repeat each other?": (
+            "redundancy_attack",
+            "attack_oracle",
+        ),
+        "What does each latent tell about each factor?": (
+            "binned_information",
+            "soft_binned_information",
+            "neighbor_information",
+            "squared_correlations",
+        ),
+        "How well do latents and factors stand for each other?": (
+            "scores",
+            "mutual_information_gap",
+            "mutual_information_gap_sup",
+            "dcimig",
+            "jemmig",
+            "modularity",
+            "dci",
+            "infomec",
+            "attribute_predictability_gap",
+            "factor_vae_score",
+        ),
+        "How much do latents depend on each other?": (
+            "mutual_information_score",
+            "gaussian_total_correlation",
+            "gaussian_wasserstein_correlation",
+        ),
+        "What do two blocks of a mixture tell about a third?": (
+            "mixture_decomposition",
+        ),
+    },
     "metrics": {
         "What is it over the steps of an epoch?": (
             "SpectralEntropy",

@@ -2,6 +2,7 @@
 
 from jaxinfo import (
     diffusion,
+    disentanglement,
     fingerprint,
     fusion,
     gmm,
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "diffusion",
+    "disentanglement",
     "fingerprint",
     "fusion",
     "gmm",

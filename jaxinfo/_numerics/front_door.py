@@ -26,7 +26,7 @@ _HAVE_A_ZERO = re.compile(
     r"|single|rest)$"
 )
 # What is given as whole numbers that name something.
-_LABELS = re.compile(r"(labels|factors)(_.*|$)")
+_LABELS = re.compile(r"(sample_)?(labels|factors)(_.*|$)")
 _NUM_PROBES = 16
 # In units in the last place of the given dtype: what varies less is rounding, and no
 # variation; and of the one computed in: what varies less is as good as lost.

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, logspace
+from jaxinfo._numerics import checks, compiled, logspace, normal
 from jaxinfo.fingerprint import _clusterings, _hellinger
 from jaxinfo.fingerprint._types import PairwiseComparison
 
@@ -110,19 +110,7 @@ def _bin_probabilities(means: jax.Array, scales: jax.Array, num_bins: int) -> ja
     """Probability of each bin for each point of one channel, ``(num_bins, n)``."""
     edges = _edges(means, scales, num_bins)
     z = (edges[:, None] - means[None, :]) / scales[None, :]
-    # The smaller tail on each side of the median keeps the digits of both. Its argument
-    # is -|z|, but with the slope of the lower tail where z is zero.
-    is_below = z <= 0
-    tail = jax.scipy.special.erfc(jnp.where(is_below, -z, z) * (0.5**0.5)) / 2
-    lower = jnp.where(is_below, tail, 0.5)
-    upper = jnp.where(is_below, 0.5, tail)
-    lower = _with_ends(lower, 0, 0.5)
-    upper = _with_ends(upper, 0.5, 0)
-    return jnp.diff(lower, axis=0) - jnp.diff(upper, axis=0)
-
-
-def _with_ends(x: jax.Array, first: float, last: float) -> jax.Array:
-    return jnp.pad(x, ((1, 1), (0, 0)), constant_values=((first, last), (0, 0)))
+    return normal.interval_masses(z)
 
 
 def _edges(means: jax.Array, scales: jax.Array, num_bins: int) -> jax.Array:

@@ -76,7 +76,7 @@ def mixture_mutual_information(
     _check_leading("dim_x", dim_x, dim)
     x, y = tuple(range(dim_x)), tuple(range(dim_x, dim))
     level = nodes(key, dim, mixture.means.dtype, num_nodes=num_nodes)
-    columns, _, _ = _standardised(mixture)
+    columns, _, _ = standardised(mixture)
     high = information(columns, x, y, (), level.high)
     low = information(columns, x, y, (), level.low)
     return Integral(*combine(high, low[0]))
@@ -138,7 +138,7 @@ def mixture_conditional_mutual_information(
     checks.at_least("dim_x", dim_x, 1)
     checks.at_least("dim_y", dim_y, 1)
     _check_leading("dim_x + dim_y", dim_x + dim_y, dim)
-    columns, _, _ = _standardised(mixture)
+    columns, _, _ = standardised(mixture)
     values = information(
         columns,
         tuple(range(dim_x)),
@@ -196,7 +196,7 @@ def mixture_entropy(
     mixture = _mixtures.read("mixture", mixture)
     dim, dtype = mixture.means.shape[1], mixture.means.dtype
     level = nodes(key, dim, dtype, num_nodes=num_nodes)
-    columns, _, scale = _standardised(mixture)
+    columns, _, scale = standardised(mixture)
     high = entropy(columns, level.high)
     low = entropy(columns, level.low)
     value, error = combine(high, low[0])
@@ -251,7 +251,7 @@ def mixture_kl_divergence(
     leaves = checks.promote(*p, *q)
     p, q = GaussianMixture(*leaves[:3]), GaussianMixture(*leaves[3:])
     level = nodes(key, p.means.shape[1], p.means.dtype, num_nodes=num_nodes)
-    p, centre, scale = _standardised(p)
+    p, centre, scale = standardised(p)
     q = _moved(q, centre, scale)
     high = kl_divergence(p, q, level.high)
     low = kl_divergence(p, q, level.low)
@@ -318,7 +318,7 @@ def information(
     """I(X;Y|Z) of blocks of dimensions, in nats, ``(s,)``."""
     both = mixture.means.shape[1]
     assert len(x) + len(y) + len(given) == both
-    closed = _gaussian_information(_one_component(mixture), x, y, given)
+    closed = gaussian_information(one_component(mixture), x, y, given)
     if mixture.means.shape[0] == 1:
         return _for_each_set(closed, nodes)
     if both == 2:
@@ -346,7 +346,7 @@ def information(
 
 def entropy(mixture: GaussianMixture, nodes: Nodes) -> jax.Array:
     """Differential entropy in nats, ``(s,)``."""
-    closed = _gaussians.entropy_of_factor(_one_component(mixture).scale_trils)
+    closed = _gaussians.entropy_of_factor(one_component(mixture).scale_trils)
     if mixture.means.shape[0] == 1:
         return _for_each_set(closed, nodes)
     value = _entropy(mixture, nodes)
@@ -355,7 +355,7 @@ def entropy(mixture: GaussianMixture, nodes: Nodes) -> jax.Array:
 
 def kl_divergence(p: GaussianMixture, q: GaussianMixture, nodes: Nodes) -> jax.Array:
     """KL(p || q) in nats, ``(s,)``."""
-    closed = _gaussian_kl(_one_component(p), _one_component(q))
+    closed = _gaussian_kl(one_component(p), one_component(q))
     if p.means.shape[0] == q.means.shape[0] == 1:
         return _for_each_set(closed, nodes)
 
@@ -458,13 +458,13 @@ def _for_each_set(closed: jax.Array, nodes: Nodes) -> jax.Array:
     return jnp.broadcast_to(closed, nodes.full.shape[:1])
 
 
-def _one_component(mixture: GaussianMixture) -> GaussianMixture:
+def one_component(mixture: GaussianMixture) -> GaussianMixture:
     """The heaviest component alone, without the leading axis."""
     heaviest = jnp.argmax(mixture.log_weights)
     return GaussianMixture(*(leaf[heaviest] for leaf in mixture))
 
 
-def _gaussian_information(
+def gaussian_information(
     gaussian: GaussianMixture, x: Dims, y: Dims, given: Dims
 ) -> jax.Array:
     """From factors of correlations, so that scales do not round it away."""
@@ -492,7 +492,7 @@ def _gaussian_kl(p: GaussianMixture, q: GaussianMixture) -> jax.Array:
     return (squares + log_dets[0] - log_dets[1]) / 2
 
 
-def _standardised(
+def standardised(
     mixture: GaussianMixture,
 ) -> tuple[GaussianMixture, jax.Array, jax.Array]:
     """A mixture of about unit size, so that no scale leaves the range of a dtype."""

@@ -11,6 +11,7 @@ import jaxinfo
 from tests.contracts import (
     cases,
     diffusion_cases,
+    disentanglement_cases,
     gmm_cases,
     information_plane_cases,
     measures_cases,
@@ -28,6 +29,7 @@ CASES = (
     | transfer_entropy_cases.CASES
     | information_plane_cases.CASES
     | pid_cases.CASES
+    | disentanglement_cases.CASES
 )
 
 

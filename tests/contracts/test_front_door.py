@@ -38,7 +38,7 @@ def is_array(parameter):
 
 
 def is_labels(name):
-    return name.split("_")[0] in ("labels", "factors")
+    return name.removeprefix("sample_").split("_")[0] in ("labels", "factors")
 
 
 class Call:

@@ -99,8 +99,14 @@ def edges(case, args):
 
 def is_of_spaces(case):
     names = inspect.signature(case.fn).parameters
-    # Of points that coincide, continuity is NaN, as documented.
-    return case.fn is not jaxinfo.fusion.continuity and any(
+    # Of points that coincide, continuity is NaN, and samples of other spaces than those
+    # at the edge are impossible there, as documented.
+    has_no_edges = (
+        jaxinfo.fusion.continuity,
+        jaxinfo.disentanglement.latent_information,
+        jaxinfo.disentanglement.full_latent_information,
+    )
+    return case.fn not in has_no_edges and any(
         "overlaps" in name or name.startswith(("means", "log_variances", "logits"))
         for name in names
     )
