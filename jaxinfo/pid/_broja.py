@@ -216,7 +216,8 @@ def _newton(
     Those of ``sum Q log(Q / q) - barrier sum log Q``, q the sums over the target. Both
     have the curvatures with the barrier.
     """
-    is_possible = problem.is_possible
+    # What has underflowed moves no more.
+    is_possible = problem.is_possible & (table >= float(np.finfo(table.dtype).tiny))
     safe = jnp.where(is_possible, table, 1)
     curvature = jnp.where(is_possible, safe * (safe / (safe + barrier)), 0)
     pushed = jnp.where(is_possible, safe * (barrier / (safe + barrier)), 0)
@@ -239,8 +240,17 @@ def _newton(
     )(pulls)
     unknowns = _pair_system.solve(system, rhs, table.shape)
     directions = curvature[None] * jax.vmap(_pair_system.spread)(unknowns) - pulls
-    # A multiplier of (x, y) is no part of a certificate.
-    return directions, unknowns._replace(xy=jnp.zeros_like(unknowns.xy))
+    # Where curvatures underflow there is no equation: what a source alone would certify
+    # there keeps such rare states from spoiling the bound.
+    sums = _pair_system.marginals(curvature)
+    log_xt, log_yt = _log_given(problem.p_xt), _log_given(problem.p_yt)
+    multipliers = _pair_system.Pairs(
+        xt=jnp.where(sums.xt[None] > 0, unknowns.xt, log_xt[None]),
+        yt=jnp.where(sums.yt[None] > 0, unknowns.yt, log_yt[None]),
+        # That of (x, y) is no part of a certificate.
+        xy=jnp.zeros_like(unknowns.xy),
+    )
+    return directions, multipliers
 
 
 def _lower(problem: _Problem, multipliers: _pair_system.Pairs) -> jax.Array:

@@ -212,7 +212,7 @@ class _State(NamedTuple):
 def _solve(p_xyt: jax.Array, tol: jax.Array, max_steps: int) -> MaximumEntropy:
     wanted = _pair_system.marginals(p_xyt)
     is_possible = _is_possible(wanted)
-    smallest = max(_SMALLEST_BARRIER, float(np.finfo(p_xyt.dtype).eps))
+    smallest = max(_SMALLEST_BARRIER, float(np.finfo(p_xyt.dtype).eps) ** 1.5)
 
     def is_open(state: _State) -> jax.Array:
         is_sound = jnp.isfinite(jnp.sum(state.table))
@@ -234,7 +234,8 @@ def _solve(p_xyt: jax.Array, tol: jax.Array, max_steps: int) -> MaximumEntropy:
         length = _pair_system.step_length(table, direction)
         is_long = length > 0.5
         moved = table + length * direction
-        residual = _residual(wanted, moved)
+        is_last = is_long & (state.barrier <= smallest)
+        is_last &= _residual(wanted, moved) <= tol
         return _State(
             table=moved,
             barrier=jnp.where(
@@ -242,7 +243,7 @@ def _solve(p_xyt: jax.Array, tol: jax.Array, max_steps: int) -> MaximumEntropy:
                 jnp.maximum(_BARRIER_DECREASE * state.barrier, smallest),
                 state.barrier,
             ),
-            is_last=is_long & (state.barrier <= smallest) & (residual <= tol),
+            is_last=is_last,
             num_steps=state.num_steps + 1,
         )
 
@@ -316,9 +317,10 @@ def _solve_marginals(
     sums = _pair_system.marginals(curvature)
     is_free = jax.tree.map(lambda part: jnp.ones(part.shape, bool), sums)
     system = _pair_system.system(curvature, sums.xy, is_free)
-    # Redundant equations leave a space of solutions: the least of them.
+    # Redundant equations leave a space of solutions: the least of them, about. A larger
+    # cut would take directions that count, where cells are close to zero.
     values, vectors = jnp.linalg.eigh(system.matrix)
-    smallest = values.shape[0] * float(np.finfo(values.dtype).eps)
+    smallest = 8 * float(np.finfo(values.dtype).eps)
     is_kept = values > smallest
     inverse = jnp.where(is_kept, 1 / jnp.where(is_kept, values, 1), 0)
     column = _pair_system.flat(rhs) * system.scale
