@@ -154,7 +154,8 @@ class UniBound(NamedTuple):
         gap: Mutual information gap (MIG) of the same information. Shape ``()``.
         latents: The latent of each factor that tells most beyond all others. Shape
             ``(k,)``, integers.
-        standard_error: Standard error of ``score``, with these latents. Shape ``()``.
+        standard_error: Standard error of ``score``, with these latents held fixed and
+            before it is clipped at zero. Shape ``()``.
         bounds: Bounds of each latent and factor, as shares of the entropy of the
             factor. Shapes ``(d, k)``.
         information: The informations behind them, in nats.
