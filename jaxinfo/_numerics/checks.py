@@ -147,6 +147,24 @@ def at_least(name: str, value: int, minimum: int) -> None:
         raise ValueError(f"Expected `{name}` to be at least {minimum}, got {value}.")
 
 
+def one_per_column(
+    name: str, numbers: tuple[int, ...], columns_name: str, num_columns: int
+) -> None:
+    """Check a static tuple of one positive number for each column of labels."""
+    if not isinstance(numbers, tuple):
+        raise TypeError(
+            f"Expected `{name}` to be a tuple of one number for each column of "
+            f"`{columns_name}`, got {_describe(numbers)}."
+        )
+    if len(numbers) != num_columns:
+        raise ValueError(
+            f"Expected `{name}` to hold one number for each of the {num_columns} "
+            f"columns of `{columns_name}`, got {numbers}."
+        )
+    for number in numbers:
+        at_least(name, number, 1)
+
+
 def block_size(value: int | None) -> None:
     """Check an optional block size."""
     if value is not None:

@@ -167,7 +167,9 @@ def jemmig(
         num_bins: Number b of these bins, at least 2. Static.
 
     Returns:
-        Score, dimensionless, between 0 and 1 for information of tables. A factor of
+        Score, dimensionless, between 0 and 1 for information of tables. A latent that
+        tells nothing scores the higher the less entropy it has: codes that are all
+        constant have ``log(num_bins) / (H(y) + log(num_bins))``, and not 0. A factor of
         entropy 0 counts as 0; of a single latent the second largest is 0. NaN if an
         entry is, as the entropies of `neighbor_information` are. Shape ``()``.
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo import fingerprint
-from jaxinfo._numerics import checks, compiled, linalg
+from jaxinfo._numerics import checks, compiled, linalg, logspace
 from jaxinfo.disentanglement._types import AttackOracle
 
 # Of integrals over a standard normal variable: beyond its ends there is no mass left,
@@ -41,8 +41,8 @@ def redundancy_attack(
     Args:
         means: Means of the posteriors. Shape ``(n, d)``.
         log_variances: Logarithms of their variances. Shape ``(n, d)``.
-        strength: Scale :math:`\alpha` of the copies, beside noise of one. Non-negative
-            scalar.
+        strength: Factor :math:`\alpha` of the copies, whose noise has a standard
+            deviation of one. Non-negative scalar; a negative one gives NaN.
         rotation: Orthogonal matrix U, which is not checked; None is the reflection
             :math:`I - (2/d) 1 1^\top`. Shape ``(d, d)``.
 
@@ -66,6 +66,7 @@ def redundancy_attack(
     )
     n, dim = means.shape
     strength = checks.as_scalar("strength", strength, means.dtype)
+    strength = jnp.where(strength >= 0, strength, jnp.nan)
     identity = jnp.eye(dim, dtype=means.dtype)
     if rotation is None:
         mixing = identity - 2 / dim
@@ -137,8 +138,15 @@ def attack_oracle(
     strength = jnp.where(strength >= 0, strength, jnp.nan)
     # By inverse deviations, which stay smooth where the attack vanishes.
     whole = _information(levels, jax.lax.rsqrt(variance))
+    is_strong = strength > 1
+    weak, strong = jnp.where(is_strong, 1, strength), jnp.where(is_strong, strength, 1)
     redundant = _information(
-        levels, strength * jax.lax.rsqrt(1 + strength**2 * variance)
+        levels,
+        jnp.where(
+            is_strong,
+            jax.lax.rsqrt(1 / strong**2 + variance),
+            weak * jax.lax.rsqrt(1 + weak**2 * variance),
+        ),
     )
     return AttackOracle(
         unique=whole - redundant, redundant=redundant, informativeness=whole
@@ -152,6 +160,6 @@ def _information(levels: jax.Array, inverse_deviation: jax.Array) -> jax.Array:
     apart = (levels[:, None] - levels[None, :]) * inverse_deviation
     # Log of the density of each level over that of the true one, at each node.
     ratios = -(apart**2)[:, :, None] / 2 - apart[:, :, None] * nodes[None, None]
-    surprise = jax.nn.logsumexp(ratios, axis=1)
-    mean = jnp.mean(jnp.sum(weights[None] * surprise, axis=1))
-    return jnp.log(jnp.asarray(levels.shape[0], levels.dtype)) - mean
+    # Exactly zero where all levels are as likely.
+    surprise = logspace.log_mean_exp(ratios, axis=1)
+    return -jnp.mean(jnp.sum(weights[None] * surprise, axis=1))

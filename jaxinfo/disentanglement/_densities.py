@@ -36,21 +36,25 @@ class Full(NamedTuple):
         means: Shape ``(d, n)``.
         whiteners: Inverses of the Cholesky factors. Shape ``(d, d, n)``.
         log_det: Half the log-determinants of the covariances. Shape ``(n,)``.
-        variances: Shape ``(d, n)``.
-        precisions: Diagonals of the inverse covariances. Shape ``(d, n)``.
+        deviations: Of each latent. Shape ``(d, n)``.
+        directions: Columns of the whiteners, of length one: where each latent shows
+            among white ones. Shape ``(d, d, n)``.
+        log_lengths: Logarithms of their lengths. Shape ``(d, n)``.
     """
 
     means: jax.Array
     whiteners: jax.Array
     log_det: jax.Array
-    variances: jax.Array
-    precisions: jax.Array
+    deviations: jax.Array
+    directions: jax.Array
+    log_lengths: jax.Array
 
 
 def factorised(
     means: jax.Array, log_variances: jax.Array, logits: jax.Array | None
 ) -> Factorised:
     """Posteriors of diagonal Gaussians ``(n, d)`` and categoricals ``(n, e, c)``."""
+    means = _all_or_none(means, log_variances)
     n = means.shape[0]
     if logits is None:
         log_probabilities = jnp.zeros((0, 1, n), means.dtype)
@@ -71,24 +75,31 @@ def of_factorised(samples: jax.Array, posteriors: Factorised) -> jax.Array:
     distance = (z - posteriors.means[:, None]) * posteriors.inverse_deviations[:, None]
     single = -(distance**2) / 2 - posteriors.log_deviations[:, None]
     if posteriors.log_probabilities.shape[0]:
-        states = samples[:, num_gaussian:].T.astype(int)
+        states = samples[:, num_gaussian:].T
+        num_states = posteriors.log_probabilities.shape[1]
+        is_state = (states >= 0) & (states < num_states) & (states == jnp.floor(states))
+        rows = jnp.where(is_state, states, 0).astype(int)
         drawn = jax.vmap(lambda table, rows: table[rows])(
-            posteriors.log_probabilities, states
+            posteriors.log_probabilities, rows
         )
+        drawn = jnp.where(is_state[:, :, None], drawn, jnp.nan)
         single = jnp.concatenate([single, drawn])
     return _of_sets(single)
 
 
 def full(means: jax.Array, scale_trils: jax.Array) -> Full:
     """Posteriors of full Gaussians, ``(n, d)`` and ``(n, d, d)``."""
+    means = _all_or_none(means, scale_trils)
     scale_trils = jnp.tril(scale_trils)
     whiteners = linalg.invert_factor(scale_trils)
+    lengths = _lengths(whiteners, axis=1)
     return Full(
         means=means.T,
         whiteners=jnp.moveaxis(whiteners, 0, 2),
         log_det=linalg.log_det_of_factor(scale_trils) / 2,
-        variances=jnp.sum(scale_trils**2, axis=2).T,
-        precisions=jnp.sum(whiteners**2, axis=1).T,
+        deviations=_lengths(scale_trils, axis=2).T,
+        directions=jnp.moveaxis(whiteners / lengths[:, None], 0, 2),
+        log_lengths=jnp.log(lengths).T,
     )
 
 
@@ -96,16 +107,18 @@ def of_full(samples: jax.Array, posteriors: Full) -> jax.Array:
     """Log-densities ``(s, m, n)`` of samples ``(m, d)``."""
     apart = samples.T[:, :, None] - posteriors.means[:, None]
     white = _combine(posteriors.whiteners, apart)
-    pulled = _combine(jnp.swapaxes(posteriors.whiteners, 0, 1), white)
-    variances, precisions = (
-        posteriors.variances[:, None],
-        posteriors.precisions[:, None],
-    )
-    single = -(apart**2) / (2 * variances) - jnp.log(variances) / 2
+    deviations = posteriors.deviations[:, None]
+    single = -((apart / deviations) ** 2) / 2 - jnp.log(deviations)
     joint = -jnp.sum(white**2, axis=0, keepdims=True) / 2
     joint = joint - posteriors.log_det[None, None]
-    # The density of the others, by the column of the precision of the one left out.
-    rest = joint + pulled**2 / (2 * precisions) - jnp.log(precisions) / 2
+    # Without one latent: what the white ones hold beside its direction. The length of
+    # all less that along the direction would lose its digits.
+    along = _combine(jnp.swapaxes(posteriors.directions, 0, 1), white)
+    beside = white[None] - (
+        jnp.swapaxes(posteriors.directions, 0, 1)[:, :, None] * along[:, None]
+    )
+    rest = -jnp.sum(beside**2, axis=1) / 2
+    rest = rest - (posteriors.log_det[None] + posteriors.log_lengths)[:, None]
     return jnp.concatenate([single, rest, joint])
 
 
@@ -115,6 +128,19 @@ def _combine(matrices: jax.Array, vectors: jax.Array) -> jax.Array:
         "ijn,jmn->imn", matrices, vectors, precision=jax.lax.Precision.HIGHEST
     )
     return combined
+
+
+def _lengths(vectors: jax.Array, axis: int) -> jax.Array:
+    """Euclidean lengths along an axis, in units in which no square overflows."""
+    unit = jax.lax.stop_gradient(jnp.max(jnp.abs(vectors), axis=axis, keepdims=True))
+    squares = jnp.sum((vectors / unit) ** 2, axis=axis)
+    return jnp.squeeze(unit, axis) * jnp.sqrt(squares)
+
+
+def _all_or_none(means: jax.Array, *others: jax.Array) -> jax.Array:
+    """Means, all NaN if anything is not finite: a mixture of posteriors needs all."""
+    is_known = [jnp.all(jnp.isfinite(array)) for array in (means, *others)]
+    return jnp.where(jnp.all(jnp.stack(is_known)), means, jnp.nan)
 
 
 def _of_sets(single: jax.Array) -> jax.Array:

@@ -58,18 +58,7 @@ def read(
 ) -> Factors:
     """Check the factors of ``n`` points and their numbers of classes."""
     labels = checks.as_labels(name, factors, "(n, k)", n=n)
-    if not isinstance(num_classes, tuple):
-        raise TypeError(
-            "Expected `num_classes` to be a tuple of one number per factor, got "
-            f"{type(num_classes).__name__}."
-        )
-    if len(num_classes) != labels.shape[1]:
-        raise ValueError(
-            "Expected `num_classes` to hold one number for each of the "
-            f"{labels.shape[1]} columns of `{name}`, got {num_classes}."
-        )
-    for number in num_classes:
-        checks.at_least("num_classes", number, 1)
+    checks.one_per_column("num_classes", num_classes, name, labels.shape[1])
     is_class = (labels >= 0) & (labels < jnp.asarray(num_classes)[None])
     is_valid = jnp.all(is_class, axis=0)
     return Factors(jnp.where(is_valid[None], labels, 0), is_valid, num_classes)

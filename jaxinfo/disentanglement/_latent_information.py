@@ -39,8 +39,8 @@ def latent_information(
     in memory for ``block_size`` samples beside 4096 data points, in reverse mode too.
 
     Args:
-        samples: Samples of the latents, the states of categorical ones last. Shape
-            ``(m, d + e)``.
+        samples: Samples of the latents, the states of categorical ones (whole numbers
+            from 0) last. Shape ``(m, d + e)``.
         sample_factors: Factors of the points that the samples were drawn for. Shape
             ``(m, k)``.
         means: Means of the posteriors of all data points. Shape ``(n, d)``.
@@ -55,8 +55,9 @@ def latent_information(
         Information in nats with standard errors, which for few samples may be negative;
         a factor with one value, and a posterior that is the same for all points, give 0
         up to rounding. NaN for factors with a label that is no class, or that no data
-        point has, and if a sample or a posterior is not finite; ``-inf`` if a sample is
-        next to impossible in its class, as if it was not drawn there.
+        point has, and if a sample or a posterior is not finite or a state is none;
+        ``-inf`` if a sample is next to impossible in its class, as if it was not drawn
+        there.
 
     Raises:
         ValueError: If ``num_classes`` has not one positive number per factor.
@@ -116,12 +117,12 @@ def full_latent_information(
     r"""Information of latents with full covariances, by given samples.
 
     That of `latent_information`, where the densities of one latent, and of all others,
-    are exact marginals of each posterior: with :math:`P = (L L^\top)^{-1}` and
-    :math:`r = z - m`,
+    are exact marginals of each posterior: with :math:`w = L^{-1} (z - m)` and :math:`a`
+    the column of :math:`L^{-1}` that belongs to latent l,
 
     .. math::
-        \log q(z_{\setminus l}) = \log q(z) - \tfrac12 \log P_{ll}
-        + \frac{(P r)_l^2}{2 P_{ll}} + \text{const.}
+        \log q(z_{\setminus l}) = -\tfrac12 \left| w - \frac{a^\top w}{|a|^2} a
+        \right|^2 - \log (|a| \det L) + \text{const.}
 
     Differentiable in samples, means and factors of the covariances. Costs :math:`O(m n
     (d^2 + d c))`, in memory for ``block_size`` samples beside 4096 data points.

@@ -307,7 +307,10 @@ def squared_correlations(codes: ArrayLike, factors: ArrayLike) -> jax.Array:
     codes = checks.as_float("codes", codes, "(n, d)")
     labels = checks.as_labels("factors", factors, "(n, k)", n=codes.shape[0])
     # Large numbers of classes are exact once the least is subtracted.
-    steps = labels - jnp.min(labels, axis=0, keepdims=True)
+    unsigned = jnp.dtype(f"uint{8 * labels.dtype.itemsize}")
+    least = jnp.min(labels, axis=0, keepdims=True)
+    # Without a sign, as their range may be twice that of integers with one.
+    steps = labels.astype(unsigned) - least.astype(unsigned)
     one = _centred(_columns.rescaled(codes))
     other = _centred(_columns.rescaled(steps.astype(codes.dtype)))
     products = jnp.matmul(one.T, other, precision=jax.lax.Precision.HIGHEST)

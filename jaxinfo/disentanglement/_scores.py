@@ -40,7 +40,8 @@ def scores(
 
     Returns:
         Ten scores, dimensionless, between 0 and 1. Constant columns of codes tell
-        nothing; factors with one value count as 0. ``infomec_compactness`` is NaN if
+        nothing, which `jemmig` alone does not score as 0; factors with one value count
+        as 0. ``infomec_compactness`` is NaN if
         one latent varies, and both of `infomec` are if none does. All are NaN if a code
         is not finite, or a label no class (but what rests on correlations, which take
         any integers).

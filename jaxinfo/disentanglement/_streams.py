@@ -59,6 +59,8 @@ def terms(
         too.
     """
     n = factors.labels.shape[0]
+    # What is infinitely far off would count as next to impossible, like any other.
+    samples = jnp.where(jnp.isfinite(samples), samples, jnp.nan)
     num_chunks = -(-n // _CHUNK)
     size = -(-n // num_chunks)
     num_places = sum(factors.num_classes)

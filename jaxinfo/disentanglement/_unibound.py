@@ -383,7 +383,7 @@ def _shares(
     single: jax.Array, rest: jax.Array, joint: jax.Array, entropies: jax.Array
 ) -> _Shares:
     def share(information: jax.Array, entropies: jax.Array) -> jax.Array:
-        # What is infinite would be clipped to a share like any other.
+        # That of samples which are impossible in their class would be clipped to zero.
         known = jnp.where(jnp.isfinite(information), information, jnp.nan)
         return jnp.clip(guarded.quotient(known, entropies), 0, 1)
 

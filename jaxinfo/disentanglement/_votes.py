@@ -10,7 +10,7 @@ from jaxinfo.disentanglement import _columns
 
 @compiled.jit(static_argnames=("num_votes", "batch_size"))
 def factor_vae_score(
-    key: jax.Array,
+    key: ArrayLike,
     codes: ArrayLike,
     factors: ArrayLike,
     *,

@@ -8,7 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, guarded, logspace
-from jaxinfo.pid import _bounds, _closed_forms, _envelope, _pair_system, _tables
+from jaxinfo.pid import _certificates, _closed_forms, _pair_system, _tables
 from jaxinfo.pid._types import CertifiedDecomposition
 
 _FIRST_BARRIER = 0.1
@@ -77,38 +77,20 @@ def broja(
     """
     p_xyt = _tables.read(p_xyt)
     checks.at_least("max_steps", max_steps, 0)
+    tol = _certificates.read_tolerance(tol, p_xyt.dtype)
     eps = float(np.finfo(p_xyt.dtype).eps)
-    tol = checks.as_scalar(
-        "tol", max(1e-6, 1024 * eps) if tol is None else tol, p_xyt.dtype
-    )
-    rounding = 8 * eps * (1 + float(np.log(p_xyt.shape[2])))
+    rounding = jnp.asarray(8 * eps * (1 + np.log(p_xyt.shape[2])), p_xyt.dtype)
+    width = _certificates.width_before_rounding(tol, rounding)
     alone = _tables.informations(p_xyt)
-    found = _minimize(
-        # So that the interval is within `tol` also when it was widened, if it can be.
-        *jax.lax.stop_gradient(
-            (p_xyt, alone, jnp.maximum(tol - 2 * rounding, tol / 2))
-        ),
-        max_steps,
-    )
+    found = _minimize(*jax.lax.stop_gradient((p_xyt, alone, width)), max_steps)
 
     p_t = jnp.sum(p_xyt, axis=(0, 1))
     problem = _problem(jax.lax.stop_gradient(p_xyt))
     gradient = _pair_system.spread(found.multipliers) - logspace.log(p_t)[None, None]
     gradient = jnp.where(problem.is_possible, gradient, 0)
-    union = _envelope.with_gradient(found.upper, p_xyt, gradient)
-    union = _envelope.clamp(
-        union, jnp.maximum(alone.x, alone.y), jnp.minimum(alone.x + alone.y, alone.xy)
-    )
-    atoms = _bounds.from_redundancy(alone.x + alone.y - union, *alone)
-    lower, upper = found.lower - rounding, found.upper + rounding
-    return CertifiedDecomposition(
-        *atoms,
-        union_lower=lower,
-        union_upper=upper,
-        gap=upper - lower,
-        num_steps=found.num_steps,
-        # A gap below rounding would be one by chance.
-        converged=(found.upper - found.lower <= tol) & (tol >= rounding),
+    union = _certificates.with_gradient(found.upper, p_xyt, gradient)
+    return _certificates.certified(
+        alone, union, found.lower, found.upper, found.num_steps, tol, rounding
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, linalg
-from jaxinfo.pid import _bounds, _envelope, _gaussians, _tables
+from jaxinfo.pid import _certificates, _gaussians, _tables
 from jaxinfo.pid._types import CertifiedDecomposition
 
 _FIRST_BARRIER = 0.3
@@ -39,7 +39,8 @@ def gaussian_broja(
 
     f is convex, so with its gradient G every S gives a lower value, :math:`f(S) -
     \langle G, S \rangle` less the sum of the singular values of G. A barrier method
-    takes Newton steps; the interval is the best of all of them, widened by rounding.
+    takes Newton steps; the interval is the best of all of them, widened by rounding,
+    which grows with :math:`|H_x|^2 + |H_y|^2`, the signal over the noise.
 
     Differentiable once, by the envelope theorem, with S held fixed: off by about the
     root of the gap. Costs :math:`O((d_x d_y)^3)` per step, with about twelve steps.
@@ -55,7 +56,9 @@ def gaussian_broja(
 
     Returns:
         Atoms in nats, non-negative up to rounding, with the interval; NaN, and not
-        converged, if ``covariance`` is not positive definite. Shapes ``()``.
+        converged, if ``covariance`` is not positive definite. Where rounding forbids
+        ``tol``, for sharp sources, ``converged`` is False, and the interval is as wide
+        as it must be; enable x64. Shapes ``()``.
 
     Raises:
         ValueError: If a variable is left without coordinates.
@@ -88,31 +91,22 @@ def decompose(
 ) -> CertifiedDecomposition:
     """The decomposition of a covariance that was read."""
     checks.at_least("max_steps", max_steps, 0)
-    dtype = covariance.dtype
-    eps = float(np.finfo(dtype).eps)
-    tol = checks.as_scalar("tol", max(1e-6, 1024 * eps) if tol is None else tol, dtype)
+    tol = _certificates.read_tolerance(tol, covariance.dtype)
     alone = _gaussians.informations(covariance, dim_x, dim_y)
     channels = _channels(covariance, dim_x, dim_y)
-    found = _minimize(*jax.lax.stop_gradient((channels, alone, tol)), max_steps)
+    # What sharp sources tell is a logarithm of large numbers.
+    signal = jnp.sum(channels.x**2) + jnp.sum(channels.y**2)
+    num_target = covariance.shape[0] - dim_x - dim_y
+    eps = float(np.finfo(covariance.dtype).eps)
+    rounding = jax.lax.stop_gradient(8 * eps * (1 + float(np.log(num_target)) + signal))
+    width = _certificates.width_before_rounding(tol, rounding)
+    found = _minimize(*jax.lax.stop_gradient((channels, alone, width)), max_steps)
 
     # The objective with its point held fixed has the derivative of the optimum.
     objective = _information(channels, jax.lax.stop_gradient(found.point))
     union = jax.lax.stop_gradient(found.upper - objective) + objective
-    union = _envelope.clamp(
-        union, jnp.maximum(alone.x, alone.y), jnp.minimum(alone.x + alone.y, alone.xy)
-    )
-    atoms = _bounds.from_redundancy(alone.x + alone.y - union, *alone)
-    num_target = covariance.shape[0] - dim_x - dim_y
-    rounding = 8 * eps * (1 + float(np.log(num_target)))
-    lower, upper = found.lower - rounding, found.upper + rounding
-    return CertifiedDecomposition(
-        *atoms,
-        union_lower=lower,
-        union_upper=upper,
-        gap=upper - lower,
-        num_steps=found.num_steps,
-        # A gap below rounding would be one by chance.
-        converged=(found.upper - found.lower <= tol) & (tol >= rounding),
+    return _certificates.certified(
+        alone, union, found.lower, found.upper, found.num_steps, tol, rounding
     )
 
 
@@ -218,7 +212,7 @@ def _minimize(
         current=zero + known,
         barrier=jnp.full((), _FIRST_BARRIER, dtype),
         lower=jnp.maximum(alone.x, alone.y),
-        # By the noises as they are. A point goes with it, for the derivative.
+        # That of the correlation which the noises have, a point like any other.
         upper=alone.xy,
         point=channels.correlation,
         num_steps=jnp.zeros((), int),

@@ -176,7 +176,7 @@ def common_change(
     )
     is_common = jnp.all(signs == signs[:1], axis=0)
     redundant = jnp.sum(jnp.where(is_common, q * common, 0))
-    # A table that is none has no common signs.
+    # What is no probability table has no common signs.
     redundant = jnp.where(jnp.isnan(jnp.sum(q)), jnp.nan, redundant)
     return _iterated(redundant, _tables.informations(p_xyt), found)
 

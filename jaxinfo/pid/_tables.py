@@ -51,13 +51,7 @@ def table(labels: ArrayLike, *, num_states: tuple[int, ...]) -> jax.Array:
         0.6931
     """
     labels = checks.as_labels("labels", labels, "(n, v)")
-    if len(num_states) != labels.shape[1]:
-        raise ValueError(
-            f"Expected `num_states` to hold one number for each of the "
-            f"{labels.shape[1]} columns of `labels`, got {num_states}."
-        )
-    for number in num_states:
-        checks.at_least("num_states", number, 1)
+    checks.one_per_column("num_states", num_states, "labels", labels.shape[1])
     sizes = jnp.asarray(num_states)
     is_valid = jnp.all((labels >= 0) & (labels < sizes[None]))
     cells = jnp.ravel_multi_index(tuple(labels.T), num_states, mode="clip")
@@ -67,7 +61,7 @@ def table(labels: ArrayLike, *, num_states: tuple[int, ...]) -> jax.Array:
 
 
 def read(p_xyt: ArrayLike) -> jax.Array:
-    """The table of two sources and a target; all NaN if it is none."""
+    """The table of two sources and a target; all NaN if it is no probability table."""
     return _tables.as_table("p_xyt", p_xyt, "(x, y, t)")
 
 

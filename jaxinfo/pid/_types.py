@@ -127,8 +127,8 @@ class LatticeDecomposition(NamedTuple):
 
     Attributes:
         redundancies: What all sets of an antichain tell. Shape ``(18,)``.
-        atoms: What no lower antichain tells; they sum to what all sources tell
-            together. Shape ``(18,)``.
+        atoms: The part that no antichain below it counts already; they sum to what all
+            sources tell together. Shape ``(18,)``.
     """
 
     redundancies: jax.Array

@@ -83,6 +83,8 @@ def test_attack_costs_what_its_oracle_says_at_five_strengths(rotation):
         assert abs(result.score - unique) <= 3 * error
         assert abs(result.upper - unique) <= 3 * error
         assert abs(result.redundant_upper - redundant) <= 4 * error
+        assert abs(result.redundant_lower - redundant) <= 4 * error
+        assert result.synergistic_lower <= 4 * error
         assert abs(result.informativeness - informativeness) <= 4 * error
         np.testing.assert_array_equal(result.latents, np.arange(3))
         found.append((float(result.score), float(result.gap)))
@@ -229,6 +231,21 @@ def test_a_latent_that_is_far_off_costs_the_others_no_digits():
     np.testing.assert_allclose(single, double, atol=5e-6)
 
 
+def test_narrow_posteriors_cost_full_densities_no_digits():
+    # Two bits, of which the first is the factor: the others tell it, or do not.
+    means = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+    factors = np.array([[0], [0], [1], [1]])
+    run_full = jax.jit(
+        functools.partial(disentanglement.full_unibound, num_classes=(2,))
+    )
+    for deviation in (1e-2, 1e-4, 1e-9):
+        scale_trils = np.tile(deviation * np.eye(2, dtype=np.float32), (4, 1, 1))
+        result = run_full(jax.random.key(0), means, scale_trils, factors)
+        expected = np.log([[1], [2]])
+        np.testing.assert_allclose(result.information.rest, expected, atol=1e-6)
+        assert result.score == pytest.approx(1, abs=1e-6)
+
+
 def test_error_is_the_spread_over_keys(found):
     keys = jax.random.split(jax.random.key(5), 60)
     results = jax.jit(
@@ -341,11 +358,32 @@ class TestEdges:
         assert np.isnan(result.standard_error)
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf])
-    def test_posterior_that_is_not_finite_gives_nan(self, bad):
+    def test_what_is_not_finite_gives_nan(self, bad):
         means, log_variances, factors = perfect_codes()
-        means[5, 1] = bad
-        result = run(jax.random.key(0), means, log_variances, factors)
-        assert np.isnan(result.score)
+        information = jax.jit(
+            functools.partial(
+                disentanglement.latent_information, num_classes=NUM_CLASSES
+            )
+        )
+        samples = means.copy()
+        for broken in (means, log_variances, samples):
+            kept, broken[5, 1] = broken[5, 1], bad
+            found = information(samples[:4] if broken is not samples else samples,
+                                factors[:4] if broken is not samples else factors,
+                                means, log_variances, factors)  # fmt: skip
+            assert np.all(np.isnan(found.joint))
+            broken[5, 1] = kept
+
+    @pytest.mark.parametrize("state", [-1.0, 3.0, 0.5, np.nan])
+    def test_state_that_is_none_gives_nan(self, state):
+        zero = np.zeros((3, 1), np.float32)
+        samples = np.array([[0, 0], [0, 1], [0, state]], np.float32)
+        factors = np.array([[0], [1], [0]])
+        found = disentanglement.latent_information(
+            samples, factors, zero, zero, factors, num_classes=(2,),
+            logits=np.zeros((3, 1, 3), np.float32),
+        )  # fmt: skip
+        assert np.all(np.isnan(found.joint))
 
     def test_sample_that_is_impossible_in_its_class_is_no_score(self):
         means, log_variances, factors = perfect_codes()
@@ -411,13 +449,23 @@ class TestPenalty:
         values = descend(jnp.asarray(start, jnp.float32))
         assert values[-1] < values[0] - 0.2
 
-    def test_a_batch_of_one_value_and_temperatures_below_zero(self):
+    def test_value_is_its_formula_and_odd_batches_and_temperatures_are_seen(self):
         means, log_variances, factors = perfect_codes()
         fn = functools.partial(
             disentanglement.unibound_penalty, jax.random.key(0), means, log_variances,
             num_classes=NUM_CLASSES,
         )  # fmt: skip
         assert fn(0 * factors) == 0
+        key = jax.random.key(0)
+        noise = jax.random.normal(jax.random.split(key)[0], means.shape)
+        found = disentanglement.latent_information(
+            means + np.exp(log_variances / 2) * noise, factors, means, log_variances,
+            factors, num_classes=NUM_CLASSES,
+        )  # fmt: skip
+        ahead = np.asarray(found.single - found.rest) / np.log(NUM_CLASSES)
+        weights = np.exp(ahead / 0.1)
+        expected = -np.mean(np.sum(weights * ahead, 0) / np.sum(weights, 0))
+        helpers.assert_close(fn(factors), np.float32(expected), scale=10)
         assert np.isnan(fn(factors, temperature=-1.0))
 
     def test_memory_does_not_grow_with_the_square_of_the_data(self):
@@ -452,6 +500,9 @@ class TestAttack:
         helpers.assert_close(none.redundant, 0.0)
         strong = oracle(variance=0.1, strength=1e4)
         helpers.assert_close(strong.unique, 0.0, tolerance=1e-5)
+        np.testing.assert_array_equal(none.redundant, 0)
+        endless = oracle(variance=0.1, strength=1e20)
+        helpers.assert_close(endless.redundant, endless.informativeness)
         sharp = oracle(variance=1e-8, strength=1.0)
         helpers.assert_close(sharp.informativeness, np.log(5))
         assert np.all(np.isnan(np.stack(oracle(variance=0.0, strength=1.0))))

@@ -103,6 +103,55 @@ def test_units_of_the_variables_do_not_matter(drawn):
         np.testing.assert_allclose(atoms(other[name]), atoms(result), atol=tolerance)
 
 
+def test_intervals_of_sharp_sources_hold_and_are_not_called_narrow():
+    # Signals a hundred to a million times their noise, in single precision.
+    rng = np.random.default_rng(0)
+    roots = rng.normal(size=(80, 6, 2))
+    noise = np.repeat([1e-2, 1e-3, 1e-4, 1e-6], 20)[:, None, None] * np.eye(6)
+    covariances = (roots @ roots.swapaxes(1, 2) + noise).astype(np.float32)
+    single = all_decompositions(jnp.asarray(covariances))[0]["broja"]
+    with jax.enable_x64(True):
+        # Of the covariances as single precision holds them.
+        exact = all_decompositions(jnp.asarray(covariances, float))[0]["broja"]
+    lower, upper = (
+        np.asarray(end, float) for end in (single.union_lower, single.union_upper)
+    )
+    is_known = np.isfinite(lower) & np.isfinite(np.asarray(exact.union_upper))
+    assert np.mean(is_known) > 0.9
+    assert np.all((lower <= np.asarray(exact.union_upper))[is_known])
+    assert np.all((upper >= np.asarray(exact.union_lower))[is_known])
+    assert np.all((np.asarray(single.gap) > 0)[is_known])
+    assert not np.any(single.converged[60:])
+
+
+def test_dependency_is_that_of_its_definition(x64):
+    covariance = random_covariances(1, seed=7)[0]
+
+    def information(matrix, dim):
+        dets = [
+            np.linalg.det(m) for m in (matrix[:dim, :dim], matrix[dim:, dim:], matrix)
+        ]
+        return np.log(dets[0] * dets[1] / dets[2]) / 2
+
+    through = covariance[:2, 4:] @ np.linalg.solve(
+        covariance[4:, 4:], covariance[4:, 2:4]
+    )
+    given = covariance[:4, :4].copy()
+    given[:2, 2:], given[2:, :2] = through, through.T
+    without_x, without_y = (
+        covariance[2:, 2:],
+        covariance[np.ix_([0, 1, 4, 5], [0, 1, 4, 5])],
+    )
+    triple = (
+        information(without_y, 2)
+        + information(without_x, 2)
+        - information(covariance, 4)
+    )
+    expected = max(information(given, 2), triple)
+    actual = pid.gaussian_dependency(jnp.asarray(covariance), **DIMS).redundant
+    np.testing.assert_allclose(actual, expected, rtol=1e-10)
+
+
 def test_independent_blocks_add(x64):
     one, two = random_covariances(2, dim=3)
     joint = np.zeros((6, 6))
