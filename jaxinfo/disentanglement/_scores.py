@@ -41,10 +41,9 @@ def scores(
     Returns:
         Ten scores, dimensionless, between 0 and 1. Constant columns of codes tell
         nothing, which `jemmig` alone does not score as 0; factors with one value count
-        as 0. ``infomec_compactness`` is NaN if
-        one latent varies, and both of `infomec` are if none does. All are NaN if a code
-        is not finite, or a label no class (but what rests on correlations, which take
-        any integers).
+        as 0. ``infomec_compactness`` is NaN if one latent varies, and both of `infomec`
+        are if none does. All are NaN if a code is not finite, or a label no class (but
+        what rests on correlations, which take any integers).
 
     Raises:
         ValueError: If there is one latent or one factor, or ``num_classes`` has not one
