@@ -8,11 +8,10 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, guarded, logspace
-from jaxinfo.pid import _certificates, _closed_forms, _pair_system, _tables
+from jaxinfo.pid import _barriers, _certificates, _closed_forms, _pair_system, _tables
 from jaxinfo.pid._types import CertifiedDecomposition
 
 _FIRST_BARRIER = 0.1
-_BARRIER_DECREASE = 0.2
 
 
 @compiled.jit(static_argnames=("max_steps",))
@@ -153,15 +152,10 @@ def _minimize(
         best = jnp.argmax(jnp.where(jnp.isnan(lowers), -jnp.inf, lowers))
         is_better = lowers[best] > state.lower
         # The first direction minds the barrier, and is the one to follow.
-        length = _pair_system.step_length(state.table, directions[0])
-        is_long = length > 0.5
+        length = _barriers.step_length(state.table, directions[0])
         return _State(
             table=state.table + length * directions[0],
-            barrier=jnp.where(
-                is_long,
-                jnp.maximum(_BARRIER_DECREASE * state.barrier, smallest_barrier),
-                state.barrier,
-            ),
+            barrier=_barriers.lowered(state.barrier, length, smallest_barrier),
             lower=jnp.where(is_better, lowers[best], state.lower),
             upper=jnp.fmin(state.upper, jnp.min(uppers)),
             multipliers=jax.tree.map(
@@ -198,14 +192,14 @@ def _newton(
     Those of ``sum Q log(Q / q) - barrier sum log Q``, q the sums over the target. Both
     have the curvatures with the barrier.
     """
-    # What has underflowed moves no more.
+    # Cells that have underflowed stay as they are.
     is_possible = problem.is_possible & (table >= float(np.finfo(table.dtype).tiny))
-    safe = jnp.where(is_possible, table, 1)
-    curvature = jnp.where(is_possible, safe * (safe / (safe + barrier)), 0)
-    pushed = jnp.where(is_possible, safe * (barrier / (safe + barrier)), 0)
+    curvature, pushed = _barriers.curvature_and_push(table, barrier, is_possible)
     q = jnp.sum(table, axis=2, keepdims=True)
-    log_ratio = jnp.log(safe) - jnp.log(jnp.where(is_possible, q, 1))
-    pulled = curvature * jnp.where(is_possible, log_ratio, 0)
+    log_table, log_q = (
+        jnp.log(jnp.where(is_possible, total, 1)) for total in (table, q)
+    )
+    pulled = curvature * (log_table - log_q)
     # Curvature times gradient, without dividing the barrier by a probability.
     pulls = jnp.stack([pulled - pushed, pulled])
 

@@ -9,11 +9,10 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, linalg
-from jaxinfo.pid import _certificates, _gaussians, _tables
+from jaxinfo.pid import _barriers, _certificates, _gaussians, _tables
 from jaxinfo.pid._types import CertifiedDecomposition
 
 _FIRST_BARRIER = 0.3
-_BARRIER_DECREASE = 0.2
 _MOST_HALVINGS = 16
 
 
@@ -104,7 +103,10 @@ def decompose(
 
     # The objective with its point held fixed has the derivative of the optimum.
     objective = _information(channels, jax.lax.stop_gradient(found.point))
-    union = jax.lax.stop_gradient(found.upper - objective) + objective
+    drift = objective - jax.lax.stop_gradient(objective)
+    # Where noises are one to rounding, the value at their own correlation is lost.
+    drift = jnp.where(jnp.isnan(objective), 0, drift)
+    union = jax.lax.stop_gradient(found.upper) + drift
     return _certificates.certified(
         alone, union, found.lower, found.upper, found.num_steps, tol, rounding
     )
@@ -192,17 +194,14 @@ def _minimize(
             hessian.reshape(size, size), rhs.reshape(2, size).T
         )
         directions = -solved.T.reshape(rhs.shape)
-        moved, is_long = _search(value, state.current, directions[0])
+        length = _search(value, state.current, directions[0])
+        moved = state.current + length * directions[0]
         # The step without a barrier may land where the optimum is, on the boundary.
         bold = _onto_ball(state.current + directions[1])
         certified = certify(state, jnp.stack([moved, bold]))
         return certified._replace(
             current=moved,
-            barrier=jnp.where(
-                is_long,
-                jnp.maximum(_BARRIER_DECREASE * state.barrier, smallest_barrier),
-                state.barrier,
-            ),
+            barrier=_barriers.lowered(state.barrier, length, smallest_barrier),
             num_steps=state.num_steps + 1,
         )
 
@@ -223,8 +222,8 @@ def _minimize(
 
 def _search(
     value_fn: Callable[[jax.Array], jax.Array], point: jax.Array, direction: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """The longest of halved steps that raises no value, and whether it is long."""
+) -> jax.Array:
+    """Length of the longest of halved steps that raises no value."""
     at_start = value_fn(point)
     # Close to the optimum all values are the same but for rounding.
     most = at_start + 8 * float(np.finfo(point.dtype).eps) * (1 + jnp.abs(at_start))
@@ -241,7 +240,7 @@ def _search(
     length, _ = jax.lax.while_loop(
         is_too_long, halve, (whole, jnp.full_like(at_start, jnp.inf))
     )
-    return point + length * direction, length > 0.5
+    return length
 
 
 def _factor_of_rest(point: jax.Array) -> jax.Array:

@@ -9,11 +9,10 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, linalg
-from jaxinfo.pid import _bounds, _closed_forms, _pair_system, _tables
+from jaxinfo.pid import _barriers, _bounds, _closed_forms, _pair_system, _tables
 from jaxinfo.pid._types import IteratedDecomposition, MaximumEntropy
 
 _FIRST_BARRIER = 0.1
-_BARRIER_DECREASE = 0.2
 _SMALLEST_BARRIER = 1e-13
 
 
@@ -220,29 +219,21 @@ def _solve(p_xyt: jax.Array, tol: jax.Array, max_steps: int) -> MaximumEntropy:
 
     def step(state: _State) -> _State:
         table = state.table
-        safe = jnp.where(is_possible, table, 1)
-        curvature = _curvature(table, state.barrier, is_possible)
-        log = jnp.where(is_possible, jnp.log(safe), 0)
-        pushed = jnp.where(
-            is_possible, safe * (state.barrier / (safe + state.barrier)), 0
-        )
-        pull = curvature * log - pushed
+        # Cells that have underflowed stay as they are.
+        is_moving = is_possible & (table >= float(np.finfo(table.dtype).tiny))
+        curvature, push = _barriers.curvature_and_push(table, state.barrier, is_moving)
+        pull = curvature * jnp.log(jnp.where(is_moving, table, 1)) - push
         missing = jax.tree.map(jnp.subtract, wanted, _pair_system.marginals(table))
         rhs = jax.tree.map(jnp.add, _pair_system.marginals(pull), missing)
         multipliers = _solve_marginals(curvature, rhs)
         direction = curvature * _pair_system.spread(multipliers) - pull
-        length = _pair_system.step_length(table, direction)
-        is_long = length > 0.5
+        length = _barriers.step_length(table, direction)
         moved = table + length * direction
-        is_last = is_long & (state.barrier <= smallest)
+        is_last = (length > 0.5) & (state.barrier <= smallest)
         is_last &= _residual(wanted, moved) <= tol
         return _State(
             table=moved,
-            barrier=jnp.where(
-                is_long,
-                jnp.maximum(_BARRIER_DECREASE * state.barrier, smallest),
-                state.barrier,
-            ),
+            barrier=_barriers.lowered(state.barrier, length, smallest),
             is_last=is_last,
             num_steps=state.num_steps + 1,
         )
@@ -275,7 +266,8 @@ def _solve_jvp(
     found = _solve(p_xyt, tol, max_steps)
     is_possible = _is_possible(_pair_system.marginals(p_xyt))
     # Of the optimality conditions, log q = sum of multipliers, and of the marginals.
-    curvature = _curvature(found.p_xyt, jnp.zeros_like(tol), is_possible)
+    nothing = jnp.zeros_like(tol)
+    curvature, _ = _barriers.curvature_and_push(found.p_xyt, nothing, is_possible)
     multipliers = _solve_marginals(curvature, _pair_system.marginals(tangents[0]))
     tangent = curvature * _pair_system.spread(multipliers)
     return found, MaximumEntropy(
@@ -296,13 +288,6 @@ def _is_possible(wanted: _pair_system.Pairs) -> jax.Array:
         & (wanted.yt[None, :, :] > 0)
         & (wanted.xy[:, :, None] > 0)
     )
-
-
-def _curvature(
-    table: jax.Array, barrier: jax.Array, is_possible: jax.Array
-) -> jax.Array:
-    safe = jnp.where(is_possible, table, 1)
-    return jnp.where(is_possible, safe * (safe / (safe + barrier)), 0)
 
 
 def _residual(wanted: _pair_system.Pairs, table: jax.Array) -> jax.Array:

@@ -10,9 +10,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-# Share of the way to the boundary that a step may take.
-_TO_BOUNDARY = 0.97
-
 
 class Pairs(NamedTuple):
     """One number for each pair of states."""
@@ -107,11 +104,3 @@ def split(unknowns: jax.Array, shape: tuple[int, ...]) -> Pairs:
 def flat(pairs: Pairs) -> jax.Array:
     """All numbers, in one vector."""
     return jnp.concatenate([part.ravel() for part in pairs])
-
-
-def step_length(table: jax.Array, direction: jax.Array) -> jax.Array:
-    """The whole step, or a part that keeps the table positive."""
-    shrinks = direction < 0
-    share = -table / jnp.where(shrinks, direction, -1)
-    nearest = jnp.min(jnp.where(shrinks, share, jnp.inf))
-    return jnp.minimum(1, _TO_BOUNDARY * nearest)
