@@ -9,6 +9,7 @@ from jaxinfo import gmm, pid
 from jaxinfo._numerics import checks, compiled
 from jaxinfo.disentanglement._types import MixtureDecomposition
 from jaxinfo.gmm import _integrals, _mixtures
+from jaxinfo.pid import _gaussians
 
 
 @compiled.jit(static_argnames=("dim_x", "dim_y", "num_nodes"))
@@ -72,13 +73,7 @@ def mixture_decomposition(
     key = checks.as_key("key", key)
     mixture = _mixtures.read("mixture", mixture)
     dim = mixture.means.shape[1]
-    checks.at_least("dim_x", dim_x, 1)
-    checks.at_least("dim_y", dim_y, 1)
-    if dim_x + dim_y >= dim:
-        raise ValueError(
-            f"Expected `dim_x` and `dim_y` to sum to less than the {dim} dimensions of "
-            f"`mixture`, got {dim_x} + {dim_y}."
-        )
+    _gaussians.check_dims("mixture", dim, dim_x, dim_y)
     nodes = _integrals.nodes(key, dim, mixture.means.dtype, num_nodes=num_nodes).high
     mixture, _, _ = _integrals.standardised(mixture)
     x, y = tuple(range(dim_x)), tuple(range(dim_x, dim_x + dim_y))

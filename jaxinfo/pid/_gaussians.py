@@ -103,15 +103,19 @@ def gaussian_dependency(
 def read(covariance: ArrayLike, dim_x: int, dim_y: int) -> jax.Array:
     """A covariance of three variables, made symmetric from its lower triangle."""
     covariance = checks.as_float("covariance", covariance, "(d, d)")
+    check_dims("covariance", covariance.shape[0], dim_x, dim_y)
+    return jnp.tril(covariance) + jnp.tril(covariance, -1).T
+
+
+def check_dims(name: str, dim: int, dim_x: int, dim_y: int) -> None:
+    """Check that x and y have coordinates and leave some to the target."""
     checks.at_least("dim_x", dim_x, 1)
     checks.at_least("dim_y", dim_y, 1)
-    if dim_x + dim_y >= covariance.shape[0]:
+    if dim_x + dim_y >= dim:
         raise ValueError(
-            f"Expected `dim_x` and `dim_y` to sum to less than the "
-            f"{covariance.shape[0]} coordinates of `covariance`, got "
-            f"{dim_x} + {dim_y}."
+            f"Expected `dim_x` and `dim_y` to sum to less than the {dim} dimensions of "
+            f"`{name}`, got {dim_x} + {dim_y}."
         )
-    return jnp.tril(covariance) + jnp.tril(covariance, -1).T
 
 
 def informations(covariance: jax.Array, dim_x: int, dim_y: int) -> _tables.Informations:

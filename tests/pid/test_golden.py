@@ -149,11 +149,12 @@ def test_measures_by_the_pairwise_table_and_by_intervention(dtype, shape):
     results, iterated = found(tables)
     assert all(np.all(result.converged) for result in iterated)
     for measure, actual in results.items():
+        numbers = {name: BY_DIT[name][measure] for name in cases}
         if measure == "common_change" and dtype == "float32":
-            # Jumps with signs, which rounding decides.
-            continue
-        has = np.array([BY_DIT[name][measure] is not None for name in cases])
-        numbers = [BY_DIT[name][measure] for name in cases if BY_DIT[name][measure]]
+            # Jumps with signs, which rounding decides where a term is 9e-5.
+            numbers["rand5_4x4x4"] = None
+        has = np.array([number is not None for number in numbers.values()])
+        numbers = [number for number in numbers.values() if number is not None]
         tolerance = 1e-9 if dtype == "float64" else SINGLE["iterated"]
         helpers.assert_close(actual[has], numbers, tolerance=tolerance)
 
