@@ -329,7 +329,7 @@ def _of_tables(
     in_bin = jnp.sum(tables[:, :, : factors.num_classes[0]], axis=2, keepdims=True)
     of_class = jnp.sum(tables, axis=1, keepdims=True)
     log_product = logspace.log(in_bin) + logspace.log(of_class)
-    # Of terms of which none is negative.
+    # No term of this form is negative, so the sum is not either.
     terms = logspace.relative_excess(tables, in_bin * of_class, log_product)
     information = factors.sum_classes(jnp.sum(terms, axis=1))
     # Subtracted from zero, which is not negative then.
@@ -344,7 +344,7 @@ def _matrix(
     is_latent: jax.Array,
     factors: _factors.Factors,
 ) -> InformationMatrix:
-    """A matrix: exactly zero where nothing varies, NaN for what is none."""
+    """The result: zero where nothing varies, NaN where the input is not valid."""
     entropies = factors.entropies(information.dtype)
     tells = varies[:, None] & (entropies != 0)[None]
     is_valid = is_latent[:, None] & factors.is_valid[None]

@@ -76,7 +76,7 @@ def scores(
         codes, labels, num_classes=num_classes, num_bins=num_bins
     )
     information, entropies = matrix.information, matrix.factor_entropies
-    # In one bin, and exactly so, are the columns that do not vary.
+    # A column has an entropy of exactly zero if it does not vary.
     varies = matrix.latent_entropies != 0
     importance = _aggregators.dci(information)
     infomec = _aggregators.infomec(information, entropies, active=varies)

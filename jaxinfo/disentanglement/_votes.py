@@ -1,4 +1,4 @@
-"""Scores of disentanglement by what stays still where a factor does."""
+"""Scores of disentanglement by which latents stop varying when a factor is fixed."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ def factor_vae_score(
     num_votes: int = 800,
     batch_size: int = 100,
 ) -> jax.Array:
-    r"""FactorVAE score: whether the stillest latent tells which factor is held.
+    r"""FactorVAE score: whether the least varying latent shows the fixed factor.
 
     A vote draws a factor k, one of its values that occur, and a batch of points that
     have it, with replacement; it is for the latent
@@ -45,8 +45,8 @@ def factor_vae_score(
 
     Returns:
         Share of votes, between 0 and 1. Constant latents get no vote, and the score is
-        0 if all are. A value that one point alone has makes all latents still, and
-        votes for the first. NaN if a code is not finite. Shape ``()``.
+        0 if all are. A value that one point alone has leaves no latent varying,
+        and votes for the first. NaN if a code is not finite. Shape ``()``.
 
     References:
         Kim and Mnih, `Disentangling by factorising <https://arxiv.org/abs/1802.05983>`_,
