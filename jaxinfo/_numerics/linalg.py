@@ -54,6 +54,35 @@ def invert_factor(scale_tril: jax.Array) -> jax.Array:
     return _lower(inverse, dim)
 
 
+def factor_of_rows(rows: jax.Array) -> jax.Array:
+    """Lower factors ``(..., r, r)`` of ``A A^T`` for rows ``A``, ``(..., r, d)``.
+
+    By orthogonal steps, which lose as many digits as the rows are near dependent; those
+    of the product would lose twice as many. NaN where they are dependent.
+    """
+    number = rows.shape[-2]
+
+    def step(j: Any, carry: tuple[jax.Array, jax.Array]) -> Any:
+        rest, factor = carry
+        row = jax.lax.dynamic_index_in_dim(rest, j, -2, keepdims=False)
+        largest = jnp.max(jnp.abs(row), axis=-1, keepdims=True)
+        scaled = row / largest
+        unit = scaled / jnp.sqrt(jnp.sum(scaled**2, axis=-1, keepdims=True))
+        along = jnp.sum(rest * unit[..., None, :], axis=-1)
+        is_below = jnp.broadcast_to(jnp.arange(number) >= j, along.shape)
+        along = jnp.where(is_below, along, 0)
+        rest = rest - along[..., :, None] * unit[..., None, :]
+        return rest, jax.lax.dynamic_update_index_in_dim(factor, along, j, -1)
+
+    carry = rows, jnp.zeros((*rows.shape[:-1], number), rows.dtype)
+    if number <= _UNROLL_UP_TO:
+        for j in range(number):
+            carry = step(j, carry)
+    else:
+        carry = jax.lax.fori_loop(0, number, step, carry)
+    return carry[1]
+
+
 def gram(factor: jax.Array) -> jax.Array:
     """``L L^T`` of matrices ``(..., d, d)``, in full precision."""
     return jnp.einsum(

@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo import gmm, pid
@@ -95,23 +94,10 @@ def _information(
     nodes: _integrals.Nodes,
 ) -> tuple[jax.Array, jax.Array]:
     """Information of two blocks, by nodes of all, and its error."""
-    parts = [
-        (_mixtures.marginal_of(mixture, dims), np.asarray(dims), sign)
-        for dims, sign in ((source + target, 1), (source, -1), (target, -1))
-    ]
-
-    def log_ratio(points: jax.Array) -> jax.Array:
-        return sum(
-            (
-                sign * _mixtures.log_density(part, points[:, dims])
-                for part, dims, sign in parts
-            ),
-            start=jnp.zeros(points.shape[0], points.dtype),
-        )
-
+    terms = ((source + target, 1), (source, -1), (target, -1))
     closed = _integrals.gaussian_information(
         _integrals.one_component(mixture), source, target, ()
     )
-    values = _integrals.expectation(log_ratio, mixture, nodes.full, nodes.full_weights)
+    values = _integrals.mean_log_density(mixture, terms, nodes, None)
     values = jnp.where(_integrals.has_one_component(mixture), closed, values)
     return _integrals.combine(values, values[0])

@@ -28,6 +28,7 @@ from jaxinfo.gmm._mixtures import (
     sample,
 )
 from jaxinfo.gmm._options import Fitting, Sampling
+from jaxinfo.gmm._reasons import Reason
 from jaxinfo.gmm._select import fit, select
 from jaxinfo.gmm._starts import initialize
 from jaxinfo.gmm._types import (
@@ -46,6 +47,7 @@ __all__ = [
     "GaussianMixture",
     "Integral",
     "Interval",
+    "Reason",
     "Sampling",
     "Selection",
     "class_mutual_information",

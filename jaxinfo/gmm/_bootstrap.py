@@ -1,51 +1,51 @@
 """Fits to resampled data: the bootstrap, by accelerated EM from the full fit."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+import numpy as np
 
-from jaxinfo._numerics import guarded
-from jaxinfo.gmm import _em, _em_step, _search
-from jaxinfo.gmm._em_step import Rows
+from jaxinfo._numerics import guarded, linalg
+from jaxinfo.gmm import _em, _em_step, _local, _search
+from jaxinfo.gmm._em_step import Density
 from jaxinfo.gmm._options import Sampling
-from jaxinfo.gmm._search import Problem
+from jaxinfo.gmm._search import Fit, Problem
+from jaxinfo.gmm._types import GaussianMixture
 
-# Evaluations of the EM map, three in each cycle.
+# Most evaluations of the EM map, three in each cycle.
 _EVALUATIONS = 48
 
 
 def refits(
-    key: jax.Array, problem: Problem, moments: jax.Array, sampling: Sampling
-) -> tuple[jax.Array, jax.Array]:
+    key: jax.Array,
+    problem: Problem,
+    fits: Fit,
+    sampling: Sampling,
+) -> tuple[jax.Array, GaussianMixture]:
     """Weights ``(1 + b, n)`` of the data and the replicates, and fits to them.
 
-    Fits ``(1 + b, g, k, q)``, the first that to the data themselves.
+    Fits ``(1 + b, g, ...)``, the first those to the data themselves.
     """
+    given = jax.tree.map(lambda leaf: leaf[None], fits.place.fit)
     if not sampling.num_replicates:
-        return problem.weights[None], moments[None]
-    fitting = problem.fitting
+        return problem.weights[None], given
     factors = _factors(key, jax.lax.stop_gradient(problem.weights), sampling)
     weights = factors * problem.weights[None]
     points, groups, constant = jax.lax.stop_gradient(
         (problem.points, problem.groups, weights)
     )
-    rows = _em_step.as_rows(points, num_components=moments.shape[1])
 
-    # One axis of runs for replicates and groups: nested axes compile to slower loops.
-    by_group = jax.vmap(lambda w: _search.group_weights(groups, w))(constant)
-    num_replicates, num_groups, n = by_group.shape
-    fits = _em.over_runs(
-        lambda fit, weights: _refit(fit, rows, weights, fitting.regularization),
-        jnp.tile(moments, (num_replicates, 1, 1)),
-        by_group.reshape(-1, n),
-        at_once=_em.runs_at_once(rows, moments.shape[1], problem.block_size),
-    ).reshape(num_replicates, num_groups, *moments.shape[1:])
-    return (
-        jnp.concatenate([problem.weights[None], weights]),
-        jnp.concatenate([moments[None], fits]),
+    def of_group(fit: Fit, group: jax.Array) -> GaussianMixture:
+        own = jax.vmap(lambda w: _search.group_weights(group[None], w)[0])(constant)
+        return _refit(fit, points, own, problem.block_size)
+
+    replicates = _search.over_groups(of_group, fits, groups)
+    by_replicate = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), replicates)
+    everything: GaussianMixture = jax.tree.map(
+        lambda *leaves: jnp.concatenate(leaves), given, by_replicate
     )
+    return jnp.concatenate([problem.weights[None], weights]), everything
 
 
 def summary(values: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -76,27 +76,52 @@ def _factors(key: jax.Array, weights: jax.Array, sampling: Sampling) -> jax.Arra
 
 
 def _refit(
-    moments: jax.Array,
-    rows: Rows,
-    weights: jax.Array,
-    regularization: ArrayLike,
-) -> jax.Array:
-    """Fixed point of EM for other weights, by squared extrapolation of raw moments.
+    full: Fit, points: jax.Array, weights: jax.Array, block_size: int | None
+) -> GaussianMixture:
+    """Fixed points of EM for other weights ``(b, n)``, by squared extrapolation.
 
-    A step of EM, another, and a leap along both, of the length that Varadhan and Roland
-    (Scandinavian Journal of Statistics 35, 2008, https://doi.org/10.1111/
-    j.1467-9469.2007.00585.x) call S3; the leap is undone where it would lower the
-    likelihood or leave the feasible set.
+    Of the sums of `_local` about the fit that all start from, where one product with
+    the same features serves all. A step of EM, another, and a leap along both, of the
+    length that Varadhan and Roland (Scandinavian Journal of Statistics 35, 2008,
+    https://doi.org/10.1111/j.1467-9469.2007.00585.x) call S3; the leap is undone where
+    it would lower the likelihood or leave the feasible set.
     """
+    place, number = full.place, full.num_components
+    k = place.mass.shape[0]
+    log_scales = linalg.log_det_of_factor(place.fit.scale_trils) / 2
+    is_held = _local.may_be_held(k, points)
 
-    def evaluate(carry: _Cycle, phase: jax.Array) -> tuple[_Cycle, None]:
-        mixture = _em_step.mixture(_em_step.from_raw(carry.at), regularization)
-        density = _em_step.density(mixture)
-        is_valid = jnp.all(carry.at[:, 0] >= 0) & _em_step.is_finite(density)
-        log_likelihood, moved = _em_step.evaluate(density, rows, weights)
-        moved = _em_step.to_raw(moved)
-        log_likelihood = jnp.where(is_valid, log_likelihood, -jnp.inf)
+    def features(density: Density, points: jax.Array) -> jax.Array:
+        return _em_step.features_of_columns(_local.coordinates(density, points))
 
+    # As they are, or what they are made from block by block.
+    source = features(place.density, points) if is_held else place.density
+
+    def evaluate(raw: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Log-likelihood, ``-inf`` where a mixture is none, and the next sums."""
+        local = _em_step.density(_local.local_mixture(raw, place.blur))
+        is_valid = jnp.all(raw[:, 0] >= 0) & _em_step.is_finite(local)
+        local = local._replace(constants=local.constants - log_scales)
+
+        def of_part(part: Any) -> tuple[jax.Array, jax.Array]:
+            coefficients, source = part
+
+            def of(points: jax.Array, share: jax.Array) -> tuple[jax.Array, jax.Array]:
+                seen = source if is_held else features(source, points)
+                joint = _local.spread(coefficients, seen)
+                log_density, given = _em_step.normalise(joint)
+                total = jnp.sum(share * log_density)
+                return total, _local.gather(given * share[None], seen)
+
+            return _local.over_blocks(of, coefficients.shape[0], points, weights)
+
+        log_likelihood, moved = _em_step.of_present(
+            number, (_em_step.coefficients(local), source), of_part
+        )
+        return jnp.where(is_valid, log_likelihood, -jnp.inf), moved
+
+    def step(carry: _Cycle, weights: jax.Array) -> _Cycle:
+        log_likelihood, moved = evaluate(carry.at, weights)
         r = carry.at - carry.start
         v = moved - carry.at - r
         r_norm, v_norm = jnp.linalg.norm(r), jnp.linalg.norm(v)
@@ -107,40 +132,65 @@ def _refit(
         is_better = log_likelihood >= carry.log_likelihood
         landed = jnp.where(is_better, moved, carry.second)
 
+        phase = carry.num_evaluations % 3
         is_leap, is_landing = phase == 1, phase == 2
         return _Cycle(
             start=jnp.where(is_landing, landed, carry.start),
             at=jnp.where(is_leap, leap, jnp.where(is_landing, landed, moved)),
             second=jnp.where(is_leap, moved, carry.second),
             log_likelihood=log_likelihood,
-        ), None
+            gap=jnp.max(jnp.abs(moved - carry.at)),
+            num_evaluations=carry.num_evaluations + 1,
+        )
 
-    if moments.shape[0] == 1:
-        # A single component takes all rows, whatever its moments: one step is enough.
-        return _em_step.step(moments, rows, weights, regularization)
-    raw = _em_step.to_raw(moments)
+    raw = _local.standing(place)
     start = _Cycle(
         start=raw,
         at=raw,
         second=raw,
         log_likelihood=jnp.zeros((), raw.dtype),
+        gap=jnp.asarray(jnp.inf, raw.dtype),
+        num_evaluations=jnp.zeros((), int),
     )
-    phases = jnp.arange(_EVALUATIONS) % 3
-    last, _ = jax.lax.scan(evaluate, start, phases)
-    return _em_step.from_raw(last.at)
+    # A single component takes all rows, whatever its moments: one step is enough.
+    evaluations = jnp.where(number == 1, 1, _EVALUATIONS)
+    tol = float(np.finfo(raw.dtype).eps) ** (2 / 3)
+
+    def is_open(carry: _Cycle) -> jax.Array:
+        # Not where the next place is that of a leap.
+        has_converged = (carry.gap <= tol) & (carry.num_evaluations % 3 != 2)
+        is_open: jax.Array = ~has_converged & (carry.num_evaluations < evaluations)
+        return is_open
+
+    starts = jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf[None], (weights.shape[0], *leaf.shape)),
+        start,
+    )
+    last = _em.until_all_end(
+        step,
+        is_open,
+        starts,
+        weights,
+        at_once=_em.runs_at_once(points, k, block_size),
+    )
+    return jax.vmap(_local.moved, in_axes=(None, 0))(place, last.at)
 
 
 class _Cycle(NamedTuple):
-    """Where a cycle of three evaluations stands, in raw moments.
+    """Where a cycle of three evaluations stands, in sums.
 
     Attributes:
         start: Where it began.
         at: Where to evaluate next: the start, one step on, or after the leap.
         second: Two steps on.
         log_likelihood: At the place evaluated last.
+        gap: Largest change by the last step of EM.
+        num_evaluations: Evaluations so far.
     """
 
     start: jax.Array
     at: jax.Array
     second: jax.Array
     log_likelihood: jax.Array
+    gap: jax.Array
+    num_evaluations: jax.Array

@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled
+from jaxinfo._numerics import checks, compiled, linalg
 from jaxinfo.gmm import (
-    _em_step,
     _estimates,
     _integrals,
     _options,
@@ -16,8 +15,9 @@ from jaxinfo.gmm import (
     _starts,
     _whitening,
 )
+from jaxinfo.gmm._integrals import Nodes
 from jaxinfo.gmm._options import Fitting, Sampling
-from jaxinfo.gmm._types import Estimate
+from jaxinfo.gmm._types import Estimate, GaussianMixture
 
 
 @compiled.jit(static_argnames=("num_classes", "block_size"))
@@ -236,13 +236,18 @@ def _of_labels(
         limits=jnp.where(is_small | is_trivial, 1, limits),
     )
 
-    def prepare(fits: jax.Array, shares: jax.Array) -> jax.Array:
+    def prepare(fits: GaussianMixture, shares: jax.Array) -> GaussianMixture:
         return _shrunk(fits, shares, jnp.where(is_small, num_rows, -1))
+
+    def functional(
+        mixtures: GaussianMixture, priors: jax.Array, numbers: jax.Array, nodes: Nodes
+    ) -> jax.Array:
+        return _integrals.class_information(mixtures, priors, nodes, numbers)
 
     estimate = _estimates.estimate(
         key,
         problem,
-        _integrals.class_information,
+        functional,
         sampling,
         dim=x.shape[1],
         prepare=prepare,
@@ -250,18 +255,25 @@ def _of_labels(
     return _estimates.zero_where(is_trivial, estimate)
 
 
-def _shrunk(fits: jax.Array, shares: jax.Array, num_rows: jax.Array) -> jax.Array:
+def _shrunk(
+    fits: GaussianMixture, shares: jax.Array, num_rows: jax.Array
+) -> GaussianMixture:
     """Draw small classes, of one component, towards the pooled covariance.
 
     ``num_rows`` is negative for the classes that stay as they are.
     """
-    capacity = fits.shape[1]
-    # The raw moments of a fit sum to those of its data.
-    raw = jnp.sum(jax.vmap(_em_step.to_raw)(fits), axis=1)
-    mass, means, covariances = _em_step.unpack(_em_step.from_raw(raw))
+    is_absent = jnp.isneginf(fits.log_weights)
+    mass = jnp.where(is_absent, 0, jnp.exp(jnp.where(is_absent, 0, fits.log_weights)))
+    means = jnp.sum(mass[:, :, None] * fits.means, axis=1)
+    offsets = fits.means - means[:, None]
+    spread = (
+        linalg.gram(fits.scale_trils) + offsets[..., :, None] * offsets[..., None, :]
+    )
+    covariances = jnp.sum(mass[:, :, None, None] * spread, axis=1)
     pooled = jnp.sum(shares[:, None, None] * covariances, axis=0)
-    count = jnp.maximum(num_rows, 0).astype(fits.dtype)
-    shrunk = _starts.draw_towards(pooled, covariances, count)
-    single = _em_step.pack(mass, means, shrunk)
-    padded = jnp.pad(single[:, None], ((0, 0), (0, capacity - 1), (0, 0)))
-    return jnp.where(num_rows[:, None, None] >= 0, padded, fits)
+    count = jnp.maximum(num_rows, 0).astype(mass.dtype)
+    shrunk = linalg.cholesky(_starts.draw_towards(pooled, covariances, count))
+    is_small = (num_rows >= 0)[:, None, None, None]
+    return fits._replace(
+        scale_trils=jnp.where(is_small, shrunk[:, None], fits.scale_trils)
+    )

@@ -10,20 +10,32 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.gmm import _em_step, _implicit, _mixtures, _options, _whitening
+from jaxinfo.gmm import (
+    _em_step,
+    _implicit,
+    _local,
+    _mixtures,
+    _options,
+    _reasons,
+    _whitening,
+)
 from jaxinfo.gmm._em_step import Density, Rows
+from jaxinfo.gmm._local import Place
 from jaxinfo.gmm._options import Fitting
+from jaxinfo.gmm._reasons import Reason
 from jaxinfo.gmm._types import FitResult, GaussianMixture
 from jaxinfo.gmm._whitening import Frame
 
-Result = TypeVar("Result")
+# Share of a variance that is the regularisation, from where on a component is narrow.
+_NARROW = 0.25
+# Share of weight from where on collapsed components matter.
+MUCH = 0.01
 
-# Steps between two looks at which runs have ended.
-_CHUNK = 16
+Result = TypeVar("Result")
+Carry = TypeVar("Carry")
 
 
 @compiled.jit(static_argnames=("max_steps", "block_size"))
@@ -49,7 +61,8 @@ def em(
         + \epsilon \Sigma
 
     and weights proportional to :math:`n_k`, :math:`\Sigma` being the weighted
-    covariance of all data. As the regularisation :math:`\epsilon` is relative, EM is
+    covariance of all data, for which rows more than ten deviations off count as ten. As
+    the regularisation :math:`\epsilon` is relative, EM is
     equivariant under affine maps: data times 1e-9 give the same fit. It stops after a
     step if the likelihoods before this step and the one before differ by less than
     ``tol``.
@@ -77,8 +90,8 @@ def em(
         The fit. A step that is not finite is not taken: the last finite parameters are
         returned with ``converged`` false. Singular data (constant or duplicated
         columns, n at most d, a column determined by others to within 16 d roundings of
-        its variance), a NaN or infinity in a row of positive weight, weights
-        that are negative or all zero give NaN.
+        its deviation), a NaN or infinity in a row of positive weight, weights
+        that are negative or all zero give NaN. ``reason`` says which it was.
 
     References:
         Dempster, Laird and Rubin, `Maximum likelihood from incomplete data via the EM
@@ -109,7 +122,7 @@ def em(
         criterion="bic", max_steps=max_steps, tol=tol, regularization=regularization
     ).of(x)
 
-    frame, points = _whitening.whiten(x, weights)
+    frame, points, _, flaw = _whitening.whiten(x, weights)
     start_moments = _em_step.from_mixture(
         _whitening.carry_in(frame, GaussianMixture(*parameters)),
         fitting.regularization,
@@ -120,19 +133,29 @@ def em(
     rows = _em_step.as_rows(
         fixed_points, num_components=start_moments.shape[0], block_size=block_size
     )
-    run = finish(start(start_moments, fitting), rows, fixed_weights, fitting)
-    fit = result(
-        run.moments,
-        frame,
-        points,
-        weights,
+    begun = start(start_moments, fitting.regularization)
+    runs = jax.tree.map(lambda leaf: leaf[None], begun)
+    runs = finish(
+        runs,
+        rows,
+        fixed_weights[None],
         fitting.regularization,
-        block_size=block_size,
+        Course(fitting.tol, max_steps),
     )
+    run = jax.tree.map(lambda leaf: leaf[0], runs)
+    mixture = _em_step.mixture(run.moments, fitting.regularization)
+    ridge = _em_step.ridge(mixture.means, fitting.regularization)
+    fit = result(mixture, ridge, frame, points, weights, block_size=block_size)
     return fit._replace(
         num_steps=run.num_steps,
         converged=run.converged,
-        collapsed=fit.collapsed & (start_moments[:, 0] != 0),
+        reason=_reasons.first_of(
+            invalid=flaw == Reason.INVALID,
+            singular=flaw == Reason.SINGULAR,
+            broken=~run.converged & (run.num_steps < max_steps),
+            collapsed=jnp.any(fit.collapsed),
+            steps_ran_out=~run.converged,
+        ),
     )
 
 
@@ -156,9 +179,23 @@ class Run(NamedTuple):
     is_running: jax.Array
 
 
-def start(moments: jax.Array, fitting: Fitting) -> Run:
+class Course(NamedTuple):
+    """How far runs go.
+
+    Attributes:
+        tol: Gain below which one has converged. Scalar.
+        max_steps: Most steps. Scalar.
+        number: From where on components are absent, or ``None``. Scalar.
+    """
+
+    tol: ArrayLike
+    max_steps: ArrayLike
+    number: jax.Array | None = None
+
+
+def start(moments: jax.Array, regularization: ArrayLike) -> Run:
     """A run before its first step."""
-    density = _em_step.density(_em_step.mixture(moments, fitting.regularization))
+    density = _em_step.density(_em_step.mixture(moments, regularization))
     return Run(
         moments=moments,
         density=density,
@@ -169,14 +206,71 @@ def start(moments: jax.Array, fitting: Fitting) -> Run:
     )
 
 
-def advance(run: Run, rows: Rows, weights: jax.Array, fitting: Fitting) -> Run:
+def finish(
+    runs: Run,
+    rows: Rows,
+    weights: jax.Array,
+    regularization: ArrayLike,
+    course: Course,
+    block_size: int | None = None,
+) -> Run:
+    """Take runs ``(r, ...)``, with weights ``(r, n)``, to their ends.
+
+    Side by side until the last ends, as many as may be held at once.
+    """
+    return until_all_end(
+        lambda run, weights: _advance(run, rows, weights, regularization, course),
+        lambda run: run.is_running,
+        runs,
+        weights,
+        at_once=runs_at_once(rows.points, runs.moments.shape[1], block_size),
+    )
+
+
+def until_all_end(
+    step: Callable[[Carry, jax.Array], Carry],
+    is_open: Callable[[Carry], jax.Array],
+    runs: Carry,
+    weights: jax.Array,
+    *,
+    at_once: int,
+) -> Carry:
+    """Step runs ``(r, ...)``, with weights ``(r, n)``, until none is open.
+
+    Side by side, so that those that have ended go on stepping, unless there are more
+    than ``at_once``.
+    """
+
+    def alone(run: Carry, weights: jax.Array) -> Carry:
+        last: Carry = jax.lax.while_loop(is_open, lambda run: step(run, weights), run)
+        return last
+
+    if at_once < weights.shape[0]:
+        return over_runs(alone, runs, weights, at_once=at_once)
+    together: Carry = jax.lax.while_loop(
+        lambda runs: jnp.any(jax.vmap(is_open)(runs)),
+        lambda runs: jax.vmap(step)(runs, weights),
+        runs,
+    )
+    return together
+
+
+def _advance(
+    run: Run,
+    rows: Rows,
+    weights: jax.Array,
+    regularization: ArrayLike,
+    course: Course,
+) -> Run:
     """Take one step, unless the run has ended; a step that is not finite ends it."""
-    log_likelihood, moments = _em_step.evaluate(run.density, rows, weights)
-    density = _em_step.density(_em_step.mixture(moments, fitting.regularization))
+    log_likelihood, moments = _em_step.evaluate(
+        run.density, rows, weights, course.number
+    )
+    density = _em_step.density(_em_step.mixture(moments, regularization))
     is_finite = jnp.isfinite(log_likelihood) & _em_step.is_finite(density)
     gain = jnp.abs(log_likelihood - run.log_likelihood)
     num_steps = run.num_steps + 1
-    converged = is_finite & (gain < fitting.tol)
+    converged = is_finite & (gain < course.tol)
     is_taken = is_finite & run.is_running
     moved = Run(
         moments=moments,
@@ -184,7 +278,7 @@ def advance(run: Run, rows: Rows, weights: jax.Array, fitting: Fitting) -> Run:
         log_likelihood=log_likelihood,
         num_steps=num_steps,
         converged=converged,
-        is_running=~converged & (num_steps < fitting.max_steps),
+        is_running=~converged & (num_steps < course.max_steps),
     )
     kept = run._replace(is_running=jnp.zeros((), bool))
     chosen: Run = jax.tree.map(
@@ -193,74 +287,9 @@ def advance(run: Run, rows: Rows, weights: jax.Array, fitting: Fitting) -> Run:
     return chosen
 
 
-def finish(run: Run, rows: Rows, weights: jax.Array, fitting: Fitting) -> Run:
-    """Take one run to its end."""
-    return jax.lax.while_loop(
-        lambda run: run.is_running,
-        lambda run: advance(run, rows, weights, fitting),
-        run,
-    )
-
-
-def finish_all(
-    runs: Run,
-    rows: Rows,
-    weights: jax.Array,
-    fitting: Fitting,
-    block_size: int | None,
-) -> Run:
-    """Take runs to their ends, the last ones without the others.
-
-    In chunks of steps: of all runs, or, as soon as two thirds have ended, of the rest.
-    """
-    num_runs = weights.shape[0]
-    at_once = runs_at_once(rows, fitting.max_components, block_size)
-    if at_once < num_runs:
-        return over_runs(
-            lambda run, weights: finish(run, rows, weights, fitting),
-            runs,
-            weights,
-            at_once=at_once,
-        )
-    few = -(-num_runs // 3)
-
-    def chunk(runs: Run, weights: jax.Array) -> Run:
-        def is_open(carry: tuple[Run, jax.Array]) -> jax.Array:
-            return jnp.any(carry[0].is_running) & (carry[1] < _CHUNK)
-
-        def body(carry: tuple[Run, jax.Array]) -> tuple[Run, jax.Array]:
-            moved = jax.vmap(lambda run, s: advance(run, rows, s, fitting))(
-                carry[0], weights
-            )
-            return moved, carry[1] + 1
-
-        runs, _ = jax.lax.while_loop(is_open, body, (runs, jnp.zeros((), int)))
-        return runs
-
-    def chunk_of_few(runs: Run) -> Run:
-        chosen = jax.lax.top_k(runs.is_running.astype(weights.dtype), few)[1]
-        part = jax.tree.map(lambda leaf: leaf[chosen], runs)
-        part = chunk(part, weights[chosen])
-        merged: Run = jax.tree.map(
-            lambda leaf, new: leaf.at[chosen].set(new), runs, part
-        )
-        return merged
-
-    def next_chunk(runs: Run) -> Run:
-        moved: Run = jax.lax.cond(
-            jnp.sum(runs.is_running) > few,
-            lambda runs: chunk(runs, weights),
-            chunk_of_few,
-            runs,
-        )
-        return moved
-
-    return jax.lax.while_loop(lambda runs: jnp.any(runs.is_running), next_chunk, runs)
-
-
-def runs_at_once(rows: Rows, num_components: int, block_size: int | None) -> int:
+def runs_at_once(points: jax.Array, num_components: int, block_size: int | None) -> int:
     """How many runs to hold: as told, or as many as need `LARGEST` numbers."""
-    entries = rows.points.shape[0] * num_components
+    entries = points.shape[0] * num_components
     return block_size or max(1, _em_step.LARGEST // entries)
 
 
@@ -274,33 +303,46 @@ def over_runs(fn: Callable[..., Result], *runs: Any, at_once: int) -> Result:
 
 
 def result(
-    moments: jax.Array,
+    fit: GaussianMixture,
+    ridge: jax.Array,
     frame: Frame,
     points: jax.Array,
     weights: jax.Array,
-    regularization: ArrayLike,
     *,
     block_size: int | None = None,
 ) -> FitResult:
     """A fit in the units of the data, as a function of points and weights.
 
-    Steps and convergence are the caller's to fill in.
+    Steps, convergence and the reason are the caller's to fill in.
     """
-    moments = _implicit.attach(moments, points, weights, regularization)
-    rows = _em_step.as_rows(
-        points, num_components=moments.shape[0], block_size=block_size
-    )
-    fit = _em_step.mixture(moments, regularization)
+    capacity = fit.means.shape[0]
+    fit = _implicit.attach(fit, points, weights, ridge, jnp.asarray(capacity))
+    rows = _em_step.as_rows(points, num_components=capacity, block_size=block_size)
     log_likelihood, _ = _em_step.evaluate(_em_step.density(fit), rows, weights)
-    num_rows = jnp.sum(weights > 0).astype(points.dtype)
-    pivots = jnp.diagonal(fit.scale_trils, axis1=1, axis2=2) ** 2
-    floor = 4 * _em_step.ridge(moments[:, 1 : 1 + pivots.shape[1]], regularization)
-    floor = floor + 64 * float(np.finfo(points.dtype).eps)
-    is_narrow = jnp.any(pivots <= floor, axis=1)
     return FitResult(
         mixture=_whitening.carry_out(frame, fit),
         log_likelihood=log_likelihood - _whitening.log_det(frame),
         num_steps=jnp.zeros((), int),
         converged=jnp.zeros((), bool),
-        collapsed=(moments[:, 0] * num_rows < 1) | is_narrow,
+        collapsed=collapsed(_local.place(fit, ridge), weights),
+        reason=jnp.zeros((), jnp.int32),
     )
+
+
+def collapsed(place: Place, weights: jax.Array) -> jax.Array:
+    """Components ``(k,)`` that hold less than a sample, or are as narrow as may be."""
+    num_rows = jnp.sum(weights > 0).astype(weights.dtype)
+    is_narrow = jnp.trace(place.blur, axis1=1, axis2=2) > _NARROW
+    return (place.mass > 0) & (is_narrow | (place.mass * num_rows < 1))
+
+
+def has_collapsed(run: Run, weights: jax.Array, regularization: ArrayLike) -> jax.Array:
+    """Whether collapsed components, or such with too few rows, hold much weight."""
+    mass, means, _ = _em_step.unpack(run.moments)
+    share = mass / jnp.sum(mass)
+    num_rows = share * jnp.sum(weights > 0).astype(share.dtype)
+    # What the regularisation adds where components are standard normal; rounding, which
+    # is more in single precision, would tell of narrow ones too.
+    blur = jnp.sum(run.density.whiteners**2, axis=(1, 2)) * regularization
+    is_bad = (blur > _NARROW) | (num_rows < means.shape[1] + 2)
+    return jnp.sum(jnp.where(is_bad, share, 0)) > MUCH

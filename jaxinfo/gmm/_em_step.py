@@ -3,18 +3,16 @@
 Everything here lives in a frame of standardised data (`_whitening`). A mixture is
 carried as its moments, one array ``(k, q)``: for each component its mass, its mean and
 the lower triangle of its covariance, q = 1 + d + d (d + 1) / 2. A component of mass
-zero is absent.
-
-The same as raw moments, masses times the means of the features
+zero is absent. Sums over points are products with the features
 
     phi(z) = (1, z_i, z_i z_j for i >= j),
 
-are where a step is linear in the weights of points; they are extrapolated and solved
-for (`_bootstrap`, `_implicit`), but lose the digits of narrow components.
+the same for all components: fast, but they lose the digits of a component that is
+narrow and far from the origin. `_local` keeps these.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +22,8 @@ from jax.typing import ArrayLike
 from jaxinfo._numerics import blocks, linalg
 from jaxinfo.gmm._types import GaussianMixture
 
+Whole = TypeVar("Whole")
+
 # Numbers that a pass over all rows may hold before it goes by blocks of rows.
 LARGEST = 2**24
 # Dimensions up to which log-densities are summed from whitened offsets: as fast as the
@@ -32,6 +32,10 @@ DIRECT_UP_TO = 3
 # Stands for the logarithm of zero where exponentials are taken: the difference of two
 # infinities would be NaN.
 ABSENT = -1e30
+# Share of its size, in roundings, that is added to what a difference leaves.
+_ROUNDING = 4
+# Components for which there are programs of their own, see `of_present`.
+_FEW = 4
 
 
 class Rows(NamedTuple):
@@ -55,11 +59,15 @@ def num_features(dim: int) -> int:
 
 def features(points: jax.Array) -> jax.Array:
     """Features of points, ``(n, d)`` to ``(q, n)``."""
-    columns = points.T
-    i, j = np.tril_indices(columns.shape[0])
-    return jnp.concatenate(
-        [jnp.ones_like(columns[:1]), columns, columns[i] * columns[j]]
-    )
+    return features_of_columns(points.T)
+
+
+def features_of_columns(columns: jax.Array) -> jax.Array:
+    """Features of coordinates, ``(..., d, n)`` to ``(..., q, n)``."""
+    i, j = np.tril_indices(columns.shape[-2])
+    ones = jnp.ones_like(columns[..., :1, :])
+    products = columns[..., i, :] * columns[..., j, :]
+    return jnp.concatenate([ones, columns, products], axis=-2)
 
 
 def as_rows(
@@ -82,7 +90,7 @@ def features_of(rows: Rows) -> jax.Array:
 def unpack(moments: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Masses ``(k,)``, means ``(k, d)`` and covariances ``(k, d, d)``."""
     dim = _dim(moments.shape[-1])
-    covariances = _symmetric(moments[:, 1 + dim :], dim)
+    covariances = symmetric(moments[:, 1 + dim :], dim)
     return moments[:, 0], moments[:, 1 : 1 + dim], covariances
 
 
@@ -105,21 +113,14 @@ def from_raw(raw: jax.Array) -> jax.Array:
     return jnp.where(mass[:, None] == 0, 0, packed)
 
 
-def to_raw(moments: jax.Array) -> jax.Array:
-    """Masses times means of the features."""
-    dim = _dim(moments.shape[-1])
-    mass, means = moments[:, :1], moments[:, 1 : 1 + dim]
-    i, j = np.tril_indices(dim)
-    second = moments[:, 1 + dim :] + means[:, i] * means[:, j]
-    return mass * jnp.concatenate([jnp.ones_like(mass), means, second], axis=1)
-
-
 def mixture(moments: jax.Array, regularization: ArrayLike) -> GaussianMixture:
     """Parameters of the M-step, with the regularised covariances."""
     mass, means, covariances = unpack(moments)
     is_absent = mass == 0
     identity = jnp.eye(means.shape[1], dtype=means.dtype)[None]
-    covariances = covariances + ridge(means, regularization)[:, :, None] * identity
+    variances = jnp.diagonal(covariances, axis1=1, axis2=2)
+    added = ridge(means, regularization) + _eps(means) * variances
+    covariances = covariances + added[:, :, None] * identity
     covariances = jnp.where(is_absent[:, None, None], identity, covariances)
     log_mass = jnp.log(jnp.where(is_absent, 1, mass))
     log_total = jnp.log(jnp.sum(mass))
@@ -136,14 +137,16 @@ def from_mixture(mixture: GaussianMixture, regularization: ArrayLike) -> jax.Arr
     identity = jnp.eye(mixture.means.shape[1], dtype=mixture.means.dtype)[None]
     means = jnp.where(is_absent[:, None], 0, mixture.means)
     covariances = linalg.gram(mixture.scale_trils)
-    covariances = covariances - ridge(means, regularization)[:, :, None] * identity
+    variances = jnp.diagonal(covariances, axis1=1, axis2=2)
+    added = ridge(means, regularization) + _eps(means) * variances
+    covariances = covariances - added[:, :, None] * identity
     return pack(jnp.exp(mixture.log_weights), means, covariances)
 
 
 def ridge(means: jax.Array, regularization: ArrayLike) -> jax.Array:
     """What is added to variances ``(k, d)``: the regularisation, and their rounding."""
     # Second moments minus squared means lose this much.
-    return jnp.asarray(regularization) + 4 * float(np.finfo(means.dtype).eps) * means**2
+    return jnp.asarray(regularization) + _ROUNDING * _eps(means) * means**2
 
 
 class Density(NamedTuple):
@@ -205,70 +208,82 @@ def responsibilities(
 ) -> tuple[jax.Array, jax.Array]:
     """Log-densities ``(n,)`` and responsibilities ``(k, n)``."""
     if points.shape[1] <= DIRECT_UP_TO:
-        return _normalise(direct_joint(density, points))
-    return _normalise(linalg.product(coefficients(density), features))
+        return normalise(direct_joint(density, points))
+    return normalise(linalg.product(coefficients(density), features))
 
 
 def evaluate(
-    density: Density, rows: Rows, weights: jax.Array
+    density: Density, rows: Rows, weights: jax.Array, number: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array]:
     """Mean log-likelihood under a mixture, and the moments of the M-step from it.
 
-    Weights ``(n,)`` of any scale; rows of weight zero must still be finite.
+    Weights ``(n,)`` of any scale; rows of weight zero must still be finite. With
+    ``number``, components from there on are absent.
     """
     share = weights / jnp.sum(weights)
 
     def sums(
-        points: jax.Array, features: jax.Array, share: jax.Array
+        density: Density, points: jax.Array, features: jax.Array, share: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         log_density, given = responsibilities(density, points, features)
         raw = linalg.product(given * share[None], features.T)
         return jnp.sum(share * log_density), raw
 
-    if rows.features is not None:
-        log_likelihood, raw = sums(rows.points, rows.features, share)
-        return log_likelihood, from_raw(raw)
+    def of(density: Density) -> tuple[jax.Array, jax.Array]:
+        if rows.features is not None:
+            return sums(density, rows.points, rows.features, share)
 
-    def block(
-        block: tuple[jax.Array, jax.Array], is_real: jax.Array
-    ) -> tuple[tuple[jax.Array, jax.Array], None]:
-        points, share = block
-        return sums(points, features(points), share * is_real), None
+        def block(
+            block: tuple[jax.Array, jax.Array], is_real: jax.Array
+        ) -> tuple[tuple[jax.Array, jax.Array], None]:
+            points, share = block
+            return sums(density, points, features(points), share * is_real), None
 
-    (log_likelihood, raw), _ = blocks.over_rows(
-        block, (rows.points, share), block_size=rows.block_size
-    )
+        total, _ = blocks.over_rows(
+            block, (rows.points, share), block_size=rows.block_size
+        )
+        return total
+
+    log_likelihood, raw = of_present(number, density, of)
     return log_likelihood, from_raw(raw)
 
 
-def step(
-    moments: jax.Array,
-    rows: Rows,
-    weights: jax.Array,
-    regularization: ArrayLike,
-) -> jax.Array:
-    """One step of EM: the map F."""
-    current = density(mixture(moments, regularization))
-    return evaluate(current, rows, weights)[1]
+def of_present(
+    number: jax.Array | None,
+    components: Any,
+    fn: Callable[[Any], tuple[Whole, Any]],
+) -> tuple[Whole, Any]:
+    """Apply a function to few components where the others are absent.
 
+    Mostly a few components are enough of those that arrays have room for.
 
-def log_densities(density: Density, rows: Rows) -> jax.Array:
-    """Log-density of each row, ``(n,)``."""
-    return over_rows(
-        lambda points, features: responsibilities(density, points, features)[0], rows
+    Args:
+        number: How many components there are at most; all if ``None``.
+        components: Arrays with a leading axis of components.
+        fn: Gives what has no axis of components, and arrays with one. Of these the
+            absent ones have zeros.
+    """
+    capacity = jax.tree.leaves(components)[0].shape[0]
+    if number is None or capacity <= _FEW:
+        return fn(components)
+
+    def of_first(count: int) -> Callable[[Any], tuple[Whole, Any]]:
+        def run(components: Any) -> tuple[Whole, Any]:
+            whole, each = fn(jax.tree.map(lambda leaf: leaf[:count], components))
+            return whole, jax.tree.map(lambda leaf: pad_to(capacity, leaf), each)
+
+        return run
+
+    result: tuple[Whole, Any] = jax.lax.cond(
+        number <= _FEW, of_first(_FEW), of_first(capacity), components
     )
+    return result
 
 
-def over_rows(fn: Callable[[jax.Array, jax.Array], jax.Array], rows: Rows) -> jax.Array:
-    """Apply a function of points and their features, and stack what it gives a row."""
-    if rows.features is not None:
-        return fn(rows.points, rows.features)
-    _, stacked = blocks.over_rows(
-        lambda points, _: (None, fn(points, features(points))),
-        rows.points,
-        block_size=rows.block_size,
-    )
-    return stacked
+def pad_to(length: int, array: jax.Array) -> jax.Array:
+    """Add zeros along the first axis."""
+    missing = [(0, length - array.shape[0])] + [(0, 0)] * (array.ndim - 1)
+    return jnp.pad(array, missing)
 
 
 def is_finite(density: Density) -> jax.Array:
@@ -277,19 +292,30 @@ def is_finite(density: Density) -> jax.Array:
     return leaves[0] & leaves[1] & leaves[2]
 
 
-def _normalise(joint: jax.Array) -> tuple[jax.Array, jax.Array]:
+def log_sum(joint: jax.Array) -> jax.Array:
+    """Logarithms of sums over components ``(k, n)`` of exponentials."""
+    largest = jax.lax.stop_gradient(jnp.max(joint, axis=0))
+    return jnp.log(jnp.sum(jnp.exp(joint - largest[None]), axis=0)) + largest
+
+
+def normalise(joint: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Logarithms of sums over components ``(k, n)``, and shares in them."""
     largest = jax.lax.stop_gradient(jnp.max(joint, axis=0))
     scaled = jnp.exp(joint - largest[None])
     total = jnp.sum(scaled, axis=0)
     return jnp.log(total) + largest, scaled / total[None]
 
 
-def _symmetric(entries: jax.Array, dim: int) -> jax.Array:
+def symmetric(entries: jax.Array, dim: int) -> jax.Array:
     """Matrices ``(k, d, d)`` from the entries of their lower triangles."""
     position = np.zeros((dim, dim), int)
     i, j = np.tril_indices(dim)
     position[i, j] = position[j, i] = np.arange(len(i))
     return entries[:, position]
+
+
+def _eps(x: jax.Array) -> float:
+    return float(np.finfo(x.dtype).eps)
 
 
 def _dim(num_features: int) -> int:

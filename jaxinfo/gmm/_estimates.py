@@ -4,6 +4,7 @@ One path for all functionals of fits: information, entropy, divergence, with cla
 without.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -16,19 +17,26 @@ from jaxinfo.gmm import (
     _implicit,
     _integrals,
     _jackknife,
+    _local,
+    _reasons,
     _search,
     _whitening,
 )
+from jaxinfo.gmm._em import Run
 from jaxinfo.gmm._integrals import Nodes
 from jaxinfo.gmm._options import Sampling
-from jaxinfo.gmm._search import Problem, State
+from jaxinfo.gmm._search import Problem
 from jaxinfo.gmm._types import Estimate, GaussianMixture
 
+# Mean entropy of responsibilities from where on components overlap, in nats.
+_OVERLAP = 0.25
+
 # Of mixtures with a leading axis of groups, in standardised columns; the groups' shares
-# of all weight; nodes. Returns one value for each set of nodes.
-Functional = Callable[[GaussianMixture, jax.Array, Nodes], jax.Array]
-# Changes fits, given the groups' shares, before they become mixtures.
-Prepare = Callable[[jax.Array, jax.Array], jax.Array]
+# of all weight; from where on components are absent; nodes. Returns one value for each
+# set of nodes.
+Functional = Callable[[GaussianMixture, jax.Array, jax.Array, Nodes], jax.Array]
+# Changes fits, given the groups' shares, before they are integrated over.
+Prepare = Callable[[GaussianMixture, jax.Array], GaussianMixture]
 
 
 def estimate(
@@ -45,79 +53,141 @@ def estimate(
     ``dim`` is the dimension of its integrals. Numbers of components, the mixture and
     scores have a leading axis of groups.
     """
-    fitting = problem.fitting
-    key_nodes, key = jax.random.split(key)
-    key_search, key_replicates = jax.random.split(key)
+    key_nodes, key_search, key_replicates = jax.random.split(key, 3)
     nodes = _integrals.nodes(
         key_nodes, dim, problem.points.dtype, num_nodes=sampling.num_nodes
     )
+    fits = jax.lax.stop_gradient(_search.search(key_search, problem))
+    numbers = fits.num_components
 
-    def mixtures_of(fits: jax.Array, shares: jax.Array) -> GaussianMixture:
-        return jax.vmap(_em_step.mixture, in_axes=(0, None))(
-            prepare(fits, shares), fitting.regularization
-        )
-
-    def value_of(fits: jax.Array, shares: jax.Array, nodes: Nodes) -> jax.Array:
+    def value_of(
+        mixtures: GaussianMixture, shares: jax.Array, nodes: Nodes
+    ) -> jax.Array:
         columns = jax.vmap(_whitening.carry_to_columns, in_axes=(None, 0))(
-            problem.frame, mixtures_of(fits, shares)
+            problem.frame, prepare(mixtures, shares)
         )
-        return functional(columns, shares, nodes)
+        return functional(columns, shares, numbers, nodes)
 
-    def complete(states: State) -> Estimate:
-        fit = _search.fit_groups(problem, states)
-        moments = jax.lax.stop_gradient(fit.moments)
-        fits, shares = _attached(moments, problem.weights, problem)
-        values, pull = jax.vjp(
-            lambda fits, shares: value_of(fits, shares, nodes.high), fits, shares
+    ridges = jax.vmap(_local.ridge, in_axes=(0, None))(
+        fits.place.fit.means, problem.fitting.regularization
+    )
+
+    def attached(
+        mixtures: GaussianMixture, weights: jax.Array
+    ) -> tuple[GaussianMixture, jax.Array]:
+        """Fits and shares of the groups as functions of the data."""
+        own_weights = _search.group_weights(problem.groups, weights)
+        attached = jax.vmap(_implicit.attach, in_axes=(0, None, 0, 0, 0))(
+            mixtures, problem.points, own_weights, ridges, numbers
         )
-        slopes = pull(jnp.full_like(values, 1 / values.shape[0]))
-        jackknife_error = _jackknife.standard_error(fits, shares, slopes, problem)
+        shares = jnp.sum(problem.groups * weights[None], axis=1) / jnp.sum(weights)
+        return attached, shares
 
-        # The first is the full fit itself, with the nodes of the replicates.
-        weights, refits = _bootstrap.refits(key_replicates, problem, moments, sampling)
+    mixtures, shares = attached(fits.place.fit, problem.weights)
+    values, pull = jax.vjp(
+        lambda mixtures, shares: value_of(mixtures, shares, nodes.high),
+        mixtures,
+        shares,
+    )
+    slopes = pull(jnp.full_like(values, 1 / values.shape[0]))
+    fits = fits._replace(place=jax.vmap(_local.place)(mixtures, ridges))
+    jackknife_error = _jackknife.standard_error(fits, shares, slopes, problem)
 
-        @jax.checkpoint
-        def low_of(moments: jax.Array, weights: jax.Array) -> jax.Array:
-            return value_of(*_attached(moments, weights, problem), nodes.low)[0]
+    # The first is the full fit itself, with the nodes of the replicates.
+    weights, refits = _bootstrap.refits(key_replicates, problem, fits, sampling)
 
-        num_nodes = nodes.low.full.shape[1]
-        entries = (moments.shape[0] * moments.shape[1]) ** 2 * num_nodes
-        lows = _em.over_runs(
-            low_of,
-            refits,
-            weights,
-            at_once=problem.block_size or max(1, _em_step.LARGEST // entries),
+    @jax.checkpoint
+    def low_of(mixtures: GaussianMixture, weights: jax.Array) -> jax.Array:
+        return value_of(*attached(mixtures, weights), nodes.low)[0]
+
+    if fits.shuffled is not None:
+        # As if it were one replicate more.
+        shuffled = jax.vmap(_em_step.mixture, in_axes=(0, None))(
+            fits.shuffled.moments, problem.fitting.regularization
         )
-        plugin, integration_error = _integrals.combine(values, lows[0])
-        replicates = plugin - (lows[1:] - lows[0])
-        if sampling.num_replicates:
-            value, standard_error, num_failed = _bootstrap.summary(replicates)
-        else:
-            value, standard_error = plugin, jackknife_error
-            num_failed = jnp.zeros((), int)
-        mixtures = jax.vmap(_whitening.carry_out, in_axes=(None, 0))(
-            problem.frame, mixtures_of(fits, shares)
+        refits = jax.tree.map(
+            lambda leaf, one: jnp.concatenate([leaf, one[None]]), refits, shuffled
         )
-        mixtures = jax.vmap(lambda m: _search.pad(m, fitting.max_components))(mixtures)
-        is_empty = jnp.all(problem.groups * problem.weights[None] == 0, axis=1)
-        log_weights = jnp.where(is_empty[:, None], -jnp.inf, mixtures.log_weights)
-        scores = fit.scores - _whitening.log_det(problem.frame)
-        return Estimate(
-            value=value,
-            standard_error=standard_error,
-            plugin=plugin,
-            jackknife_error=jackknife_error,
-            integration_error=integration_error,
-            replicates=replicates,
-            num_failed=num_failed,
-            num_components=jnp.where(is_empty, 0, fit.num_components),
-            converged=jnp.all(fit.converged) & (num_failed == 0) & jnp.isfinite(plugin),
-            num_steps=jnp.max(fit.num_steps),
-            mixture=mixtures._replace(log_weights=log_weights),
-            scores=jnp.where(is_empty[:, None], -jnp.inf, scores),
+        weights = jnp.concatenate([weights, problem.weights[None]])
+    entries = numbers.size * refits.log_weights.shape[2] * nodes.low.full.shape[1]
+    lows = _em.over_runs(
+        low_of,
+        refits,
+        weights,
+        at_once=problem.block_size or max(1, _em_step.LARGEST // entries),
+    )
+    plugin, integration_error = _integrals.combine(values, lows[0])
+    replicates = plugin - (lows[1 : 1 + sampling.num_replicates] - lows[0])
+    if sampling.num_replicates:
+        value, standard_error, num_failed = _bootstrap.summary(replicates)
+    else:
+        value, standard_error = plugin, jackknife_error
+        num_failed = jnp.zeros((), int)
+    is_empty = jnp.all(problem.groups * problem.weights[None] == 0, axis=1)
+    mixtures = jax.vmap(_whitening.carry_out, in_axes=(None, 0))(
+        problem.frame, prepare(mixtures, shares)
+    )
+    log_weights = jnp.where(is_empty[:, None], -jnp.inf, mixtures.log_weights)
+    scores = fits.scores - _whitening.log_det(problem.frame)
+    reason = functools.reduce(_reasons.worse_of, fits.reason, problem.flaw)
+    is_misfit = jnp.zeros((), bool)
+    if fits.shuffled is not None:
+        is_misfit = _is_misfit(
+            lows[-1], fits.shuffled, standard_error, numbers[0], problem
         )
+    reason = _reasons.worse_of(
+        reason,
+        _reasons.first_of(
+            broken=~jnp.isfinite(plugin),
+            misfit=is_misfit,
+            replicates_failed=num_failed > 0,
+        ),
+    )
+    return Estimate(
+        value=value,
+        standard_error=standard_error,
+        plugin=plugin,
+        jackknife_error=jackknife_error,
+        integration_error=integration_error,
+        replicates=replicates,
+        num_failed=num_failed,
+        num_components=jnp.where(is_empty, 0, numbers),
+        converged=reason == 0,
+        reason=reason,
+        num_steps=jnp.max(fits.num_steps),
+        mixture=mixtures._replace(log_weights=log_weights),
+        scores=jnp.where(is_empty[:, None], -jnp.inf, scores),
+    )
 
-    return _search.search(key_search, problem, complete)
+
+def _is_misfit(
+    information: jax.Array,
+    shuffled: Run,
+    standard_error: jax.Array,
+    num_components: jax.Array,
+    problem: Problem,
+) -> jax.Array:
+    """Whether the information of shuffled rows is more than chance and two errors.
+
+    Not if components hardly overlap: the rows of k clusters make up to k^2 when they
+    are shuffled, which as few components cannot fit.
+    """
+    assert problem.dim_x is not None
+    weights, dim = problem.weights, problem.points.shape[1]
+    num_rows = jnp.sum(weights) ** 2 / jnp.sum(weights**2)
+    # Twice n times the information follows about a chi-squared law, with a freedom for
+    # each parameter by which the sides may depend on each other.
+    each = 1 + problem.dim_x * (dim - problem.dim_x)
+    freedom = (num_components * each).astype(weights.dtype)
+    chance = (freedom + 4 * jnp.sqrt(2 * freedom)) / (2 * num_rows)
+    mass, _, _ = _em_step.unpack(shuffled.moments[0])
+    is_present = mass > 0
+    # At a fixed point, the mean entropy of responsibilities is the log-likelihood less
+    # that of points which know their component.
+    log_joint = shuffled.density.constants[0] - dim / 2
+    known = jnp.sum(jnp.where(is_present, mass * log_joint, 0)) / jnp.sum(mass)
+    overlap = shuffled.log_likelihood[0] - known
+    return (information > chance + 2 * standard_error) & (overlap > _OVERLAP)
 
 
 def only_group(estimate: Estimate) -> Estimate:
@@ -135,6 +205,7 @@ def zero_where(is_trivial: jax.Array, estimate: Estimate) -> Estimate:
     zero = zero._replace(
         num_components=jnp.minimum(estimate.num_components, 1),
         converged=jnp.ones_like(estimate.converged),
+        reason=jnp.zeros_like(estimate.reason),
         mixture=jax.tree.map(
             lambda leaf: jnp.full_like(leaf, jnp.nan), estimate.mixture
         ),
@@ -165,17 +236,3 @@ def of_pairs(
         flat._replace(replicates=replicates),
     )
     return matrix
-
-
-def _attached(
-    moments: jax.Array, weights: jax.Array, problem: Problem
-) -> tuple[jax.Array, jax.Array]:
-    """Fits of the groups, and their shares of weight, as functions of the data."""
-    fits = jax.vmap(_implicit.attach, in_axes=(0, None, 0, None))(
-        moments,
-        problem.points,
-        _search.group_weights(problem.groups, weights),
-        problem.fitting.regularization,
-    )
-    shares = jnp.sum(problem.groups * weights[None], axis=1) / jnp.sum(weights)
-    return fits, shares

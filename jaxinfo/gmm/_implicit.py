@@ -1,7 +1,12 @@
 """Derivatives of a fit, from the equation that it solves, and Newton steps on it.
 
-A fit is a fixed point theta = F(theta, z, s) of `_em_step.step`, in raw moments. With J
-the derivative of F in theta, its tangent is (I - J)^-1 (dF/dz dz + dF/ds ds).
+In the sums ``S`` of `_local`, a fit is a fixed point of EM. With J the derivative of a
+step there, the tangent of the fit is (I - J)^-1 times that of a step at a fixed fit. J
+is H D: D turns a change of the sums into one of log-densities (`_local.slopes`), and
+
+    H_(ka),(jb) = sum_n s_n r_nk (delta_kj - r_nj) phi_na phi_nb
+
+this into one of the sums.
 """
 
 from collections.abc import Callable
@@ -12,84 +17,266 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import blocks, linalg
-from jaxinfo.gmm import _em_step
-from jaxinfo.gmm._em_step import Rows
+from jaxinfo._numerics import linalg
+from jaxinfo.gmm import _em_step, _local
+from jaxinfo.gmm._local import Place
+from jaxinfo.gmm._types import GaussianMixture
 
 # Unknowns up to which I - J is formed and factorised.
-_DENSE_UP_TO = 700
-# Newton steps, those counted that are refused and halved.
-_ATTEMPTS = 5
+_DENSE_UP_TO = 1500
+# Unknowns for which a program of their own would not pay, see `_em_step.of_present`.
+_SMALL = 100
+# Plain steps of EM, and those along Newton's direction, refused and halved ones too.
+_PLAIN_STEPS = 2
+_NEWTON_STEPS = 5
 
 
 @jax.custom_jvp
 def attach(
-    moments: jax.Array,
+    fit: GaussianMixture,
     points: jax.Array,
     weights: jax.Array,
-    regularization: ArrayLike,
-) -> jax.Array:
+    ridge: jax.Array,
+    number: jax.Array,
+) -> GaussianMixture:
     """A fit as a function of points ``(n, d)`` and weights ``(n,)``.
 
-    Returns the moments as they are; derivatives are those of the fixed point that they
-    are taken for. ``regularization`` is a constant.
+    Returns the fit as it is; derivatives are those of the fixed point that it is taken
+    for. The ridge is constant. Components from ``number`` on are absent.
     """
-    return moments
+    return fit
 
 
 @attach.defjvp
 def _attach_jvp(
-    primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]
-) -> tuple[jax.Array, jax.Array]:
-    _, points, weights, regularization = primals
-    _, points_dot, weights_dot, _ = tangents
+    primals: tuple[GaussianMixture, jax.Array, jax.Array, jax.Array, jax.Array],
+    tangents: tuple[GaussianMixture, jax.Array, jax.Array, jax.Array, jax.Array],
+) -> tuple[GaussianMixture, GaussianMixture]:
+    _, points, weights, ridge, number = primals
     # Attached once more, so that second derivatives see how the fit moves.
     fit = attach(*primals)
-    raw = _em_step.to_raw(fit)
+    place = _local.place(fit, ridge)
+    _, pushed = jax.jvp(
+        lambda points, weights: _local.sums(place.density, points, weights)[1],
+        (points, weights),
+        (tangents[1], tangents[2]),
+    )
+    linear = linearize(place, points, weights, number)
+    change = _solve(linear, place, points, weights, number, pushed)
+    return fit, _local.tangent(place, change)
 
-    def push(points: jax.Array, weights: jax.Array) -> jax.Array:
-        rows = _em_step.as_rows(points, num_components=fit.shape[0])
-        return _step(raw, rows, weights, regularization)
 
-    _, pushed = jax.jvp(push, (points, weights), (points_dot, weights_dot))
-    rows = _em_step.as_rows(points, num_components=fit.shape[0])
-    moved = solve(raw, rows, weights, regularization, pushed)
-    return fit, jax.jvp(_em_step.from_raw, (raw,), (moved,))[1]
+class Linear(NamedTuple):
+    """EM about a fit to first order.
+
+    Attributes:
+        log_likelihood: Of the fit. Shape ``()``.
+        sums: ``S`` of its responsibilities. Shape ``(k, q)``.
+        jacobian: J, ``(k q, k q)``; ``None`` where it is too large to be held, or zero
+            as there is one component.
+    """
+
+    log_likelihood: jax.Array
+    sums: jax.Array
+    jacobian: jax.Array | None
 
 
-def solve(
-    raw: jax.Array,
-    rows: Rows,
+def linearize(
+    place: Place, points: jax.Array, weights: jax.Array, number: jax.Array
+) -> Linear:
+    """Sums of the responsibilities of a fit, and how they change with those of it."""
+    k, dim = place.fit.means.shape
+    q = _em_step.num_features(dim)
+    if k == 1 or k * q > _DENSE_UP_TO:
+        return Linear(*_local.sums(place.density, points, weights), None)
+
+    def of_part(place: Place) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        count = place.mass.shape[0]
+
+        def of(points: jax.Array, share: jax.Array) -> tuple[jax.Array, ...]:
+            seen = _local.view(place.density, points)
+            weighted = seen.given[:, None] * seen.features
+            flat = weighted.reshape(count * q, -1)
+            gram = linalg.product(flat * share[None], flat.T)
+            own = linalg.product(
+                weighted * share[None, None], jnp.swapaxes(seen.features, 1, 2)
+            )
+            return jnp.sum(share * seen.log_density), own, gram
+
+        log_likelihood, own, gram = _local.over_blocks(of, count, points, weights)
+        identity = jnp.broadcast_to(jnp.eye(q, dtype=gram.dtype)[None], (count, q, q))
+        columns = jax.vmap(
+            lambda change: _local.slopes(place, change), in_axes=1, out_axes=2
+        )(identity)
+        # Of the responsibilities of a component in its own change, and in those of all.
+        by_all = jnp.einsum(
+            "akb,kbc->akc",
+            gram.reshape(count * q, count, q),
+            columns,
+            precision=jax.lax.Precision.HIGHEST,
+        ).reshape(count, q, count, q)
+        by_own = linalg.product(own, columns)
+        which = np.arange(count)
+        jacobian = (-by_all).at[which, :, which].add(by_own)
+        missing = ((0, 0), (0, 0), (0, k - count), (0, 0))
+        # The first feature is one: sums of features by responsibilities.
+        return log_likelihood, (own[:, 0], jnp.pad(jacobian, missing))
+
+    log_likelihood, (sums, jacobian) = _em_step.of_present(number, place, of_part)
+    return Linear(log_likelihood, sums, jacobian.reshape(k * q, k * q))
+
+
+def polish(
+    fit: GaussianMixture,
+    points: jax.Array,
     weights: jax.Array,
     regularization: ArrayLike,
+    number: jax.Array,
+) -> tuple[Place, Linear]:
+    """Take a few steps, then Newton steps, while the likelihood does not fall.
+
+    Gives the fit and what was found about it.
+    """
+    raw = jnp.zeros((fit.means.shape[0], _em_step.num_features(points.shape[1])))
+    raw = raw.astype(points.dtype)
+
+    def attempt(stand: _Stand) -> _Stand:
+        aim = _local.standing(stand.place) + stand.size * stand.direction
+        fit = _local.moved(stand.place, aim)
+        place = _local.place(fit, _local.ridge(fit.means, regularization))
+        linear = linearize(place, points, weights, number)
+        # Rounding at the top must not stop the last digits.
+        least = stand.linear.log_likelihood
+        least = least - 8 * _eps(raw) * (1 + jnp.abs(least))
+        is_taken = linear.log_likelihood >= jnp.where(
+            stand.num_attempts == 0, -jnp.inf, least
+        )
+        is_taken &= _em_step.is_finite(place.density)
+        residual = linear.sums - _local.standing(place)
+        newton = _solve(linear, place, points, weights, number, residual)
+        taken = stand._replace(
+            place=place,
+            linear=linear,
+            direction=jnp.where(stand.num_attempts < _PLAIN_STEPS, residual, newton),
+            size=jnp.ones_like(stand.size),
+        )
+        left = stand._replace(size=stand.size / 2)
+        chosen: _Stand = jax.tree.map(
+            lambda new, old: jnp.where(is_taken, new, old), taken, left
+        )
+        return chosen._replace(num_attempts=stand.num_attempts + 1)
+
+    def is_open(stand: _Stand) -> jax.Array:
+        is_far = jnp.max(jnp.abs(stand.direction)) > 4 * _eps(raw)
+        is_early = stand.num_attempts <= _PLAIN_STEPS
+        return (is_far | is_early) & (
+            stand.num_attempts <= _PLAIN_STEPS + _NEWTON_STEPS
+        )
+
+    # The first attempt stays where it is, and looks.
+    is_dense = raw.shape[0] > 1 and raw.size <= _DENSE_UP_TO
+    start = _Stand(
+        place=_local.place(fit, _local.ridge(fit.means, regularization)),
+        linear=Linear(
+            log_likelihood=jnp.zeros((), raw.dtype),
+            sums=raw,
+            jacobian=jnp.zeros((raw.size, raw.size), raw.dtype) if is_dense else None,
+        ),
+        direction=raw,
+        size=jnp.ones((), raw.dtype),
+        num_attempts=jnp.zeros((), int),
+    )
+    last = jax.lax.while_loop(is_open, attempt, start)
+    return last.place, last.linear
+
+
+class _Stand(NamedTuple):
+    """Where Newton's method stands.
+
+    Attributes:
+        place: The fit.
+        linear: EM about it.
+        direction: Where to go from it, as a change of the sums. Shape ``(k, q)``.
+        size: Share of the direction to try next. Shape ``()``.
+        num_attempts: Attempts so far. Shape ``()``.
+    """
+
+    place: Place
+    linear: Linear
+    direction: jax.Array
+    size: jax.Array
+    num_attempts: jax.Array
+
+
+def influence(
+    linear: Linear,
+    place: Place,
+    points: jax.Array,
+    weights: jax.Array,
+    number: jax.Array,
+    slope: GaussianMixture,
+) -> jax.Array:
+    """Derivative of a function of a fit in the weights ``(n,)``, from its slope.
+
+    The reverse mode of `attach`, written out: sums are linear in the weights.
+    """
+    (slope_of_sums,) = jax.linear_transpose(
+        lambda change: _local.tangent(place, change), linear.sums
+    )(slope)
+    adjoint = _solve(
+        linear, place, points, weights, number, slope_of_sums, transpose=True
+    )
+
+    def of(points: jax.Array) -> jax.Array:
+        seen = _local.view(place.density, points)
+        return jnp.sum(seen.given * _local.spread(adjoint, seen.features), axis=0)
+
+    pulled = _local.of_rows(of, place.mass.shape[0], points)
+    mean = jnp.sum(weights * pulled) / jnp.sum(weights)
+    return (pulled - mean) / jnp.sum(weights)
+
+
+def _solve(
+    linear: Linear,
+    place: Place,
+    points: jax.Array,
+    weights: jax.Array,
+    number: jax.Array,
     rhs: jax.Array,
     *,
     transpose: bool = False,
 ) -> jax.Array:
-    """Solve ``(I - J) x = rhs`` for raw moments ``(k, q)``, or with its transpose."""
-    if raw.shape[0] == 1:
+    """Solve ``(I - J) x = rhs`` for sums ``(k, q)``, or with its transpose."""
+    if rhs.shape[0] == 1:
         # A single component takes all rows, whatever its moments: J is zero.
         return rhs
-    if raw.size <= _DENSE_UP_TO:
-        jacobian = _jacobian(raw, rows, weights, regularization)
-        matrix = jnp.eye(raw.size, dtype=raw.dtype) - jacobian
-        matrix = matrix.T if transpose else matrix
-        flat: jax.Array = jnp.linalg.solve(matrix, rhs.ravel()[:, None])
-        return flat.reshape(raw.shape)
+    if linear.jacobian is not None:
+        return _solve_dense(linear.jacobian, number, rhs, transpose=transpose)
 
-    def step(theta: jax.Array) -> jax.Array:
-        return _step(theta, rows, weights, regularization)
+    def slopes(change: jax.Array) -> jax.Array:
+        return _local.slopes(place, change)
 
-    pull = jax.vjp(step, raw)[1]
-    push = jax.linearize(step, raw)[1]
+    def responses(change: jax.Array) -> jax.Array:
+        """Change of sums along one of log-densities: H, which is symmetric."""
+
+        def of(points: jax.Array, share: jax.Array) -> jax.Array:
+            seen = _local.view(place.density, points)
+            along = _local.spread(change, seen.features)
+            mean = jnp.sum(seen.given * along, axis=0)
+            moved = seen.given * (along - mean[None]) * share[None]
+            return _local.gather(moved, seen.features)
+
+        changed: jax.Array = _local.over_blocks(
+            of, place.mass.shape[0], points, weights
+        )
+        return changed
 
     def forward(x: jax.Array) -> jax.Array:
-        pushed: jax.Array = push(x)
-        return x - pushed
+        return x - responses(slopes(x))
 
     def backward(x: jax.Array) -> jax.Array:
-        pulled: jax.Array = pull(x)[0]
-        return x - pulled
+        (pulled,) = jax.linear_transpose(slopes, x)(responses(x))
+        return x - jnp.asarray(pulled)
 
     matvec, transposed = (backward, forward) if transpose else (forward, backward)
     solution: jax.Array = jax.lax.custom_linear_solve(
@@ -98,6 +285,23 @@ def solve(
         solve=lambda _, b: _gmres(matvec, b),
         transpose_solve=lambda _, b: _gmres(transposed, b),
     )
+    return solution
+
+
+def _solve_dense(
+    jacobian: jax.Array, number: jax.Array, rhs: jax.Array, *, transpose: bool
+) -> jax.Array:
+    def of_part(rhs: jax.Array) -> tuple[None, jax.Array]:
+        # Where components are absent, J is zero.
+        size = rhs.size
+        matrix = jnp.eye(size, dtype=rhs.dtype) - jacobian[:size, :size]
+        matrix = matrix.T if transpose else matrix
+        solution = jnp.linalg.solve(matrix, rhs.reshape(size, 1))
+        return None, solution.reshape(rhs.shape)
+
+    if rhs.size <= _SMALL:
+        return of_part(rhs)[1]
+    solution: jax.Array = _em_step.of_present(number, rhs, of_part)[1]
     return solution
 
 
@@ -113,137 +317,5 @@ def _gmres(matvec: Callable[[jax.Array], jax.Array], rhs: jax.Array) -> jax.Arra
     return solution
 
 
-def influence(
-    fit: jax.Array,
-    rows: Rows,
-    weights: jax.Array,
-    regularization: ArrayLike,
-    slope: jax.Array,
-) -> jax.Array:
-    """Derivative of a function of a fit in the weights ``(n,)``, from its slope.
-
-    The reverse mode of `attach`, written out: F is linear in the weights.
-    """
-    raw = _em_step.to_raw(fit)
-    (slope,) = jax.vjp(_em_step.from_raw, raw)[1](slope)
-    adjoint = solve(raw, rows, weights, regularization, slope, transpose=True)
-    density = _em_step.density(_em_step.mixture(fit, regularization))
-
-    def of(points: jax.Array, features: jax.Array) -> jax.Array:
-        given = _em_step.responsibilities(density, points, features)[1]
-        return jnp.sum(given * linalg.product(adjoint, features), axis=0)
-
-    pulled = _em_step.over_rows(of, rows)
-    mean = jnp.sum(weights * pulled) / jnp.sum(weights)
-    return (pulled - mean) / jnp.sum(weights)
-
-
-def polish(
-    moments: jax.Array,
-    rows: Rows,
-    weights: jax.Array,
-    regularization: ArrayLike,
-) -> jax.Array:
-    """Take Newton steps towards the fixed point while the likelihood does not fall."""
-
-    class Trial(NamedTuple):
-        kept: jax.Array
-        log_likelihood: jax.Array
-        residual: jax.Array
-        size: jax.Array
-
-    def attempt(trial: Trial, _: None) -> tuple[Trial, None]:
-        newton = solve(trial.kept, rows, weights, regularization, trial.residual)
-        proposed = trial.kept + trial.size * newton
-        mixture = _em_step.mixture(_em_step.from_raw(proposed), regularization)
-        density = _em_step.density(mixture)
-        log_likelihood, moved = _em_step.evaluate(density, rows, weights)
-        is_valid = jnp.all(proposed[:, 0] >= 0) & _em_step.is_finite(density)
-        # Rounding at the top must not stop the last digits.
-        slack = 8 * _eps(proposed) * (1 + jnp.abs(log_likelihood))
-        is_taken = is_valid & (log_likelihood >= trial.log_likelihood - slack)
-        taken = Trial(
-            kept=proposed,
-            log_likelihood=log_likelihood,
-            residual=_em_step.to_raw(moved) - proposed,
-            size=jnp.ones_like(trial.size),
-        )
-        left = trial._replace(size=trial.size / 2)
-        return jax.tree.map(
-            lambda new, old: jnp.where(is_taken, new, old), taken, left
-        ), None
-
-    # Without a residual the first attempt stays where it is, and evaluates.
-    raw = _em_step.to_raw(moments)
-    start = Trial(
-        kept=raw,
-        log_likelihood=jnp.asarray(-jnp.inf, raw.dtype),
-        residual=jnp.zeros_like(raw),
-        size=jnp.ones((), raw.dtype),
-    )
-    last, _ = jax.lax.scan(attempt, start, None, length=1 + _ATTEMPTS)
-    return _em_step.from_raw(last.kept)
-
-
-def _step(
-    raw: jax.Array, rows: Rows, weights: jax.Array, regularization: ArrayLike
-) -> jax.Array:
-    """The map F on raw moments."""
-    moments = _em_step.from_raw(raw)
-    return _em_step.to_raw(_em_step.step(moments, rows, weights, regularization))
-
-
 def _eps(x: jax.Array) -> float:
     return float(np.finfo(x.dtype).eps)
-
-
-def _jacobian(
-    raw: jax.Array, rows: Rows, weights: jax.Array, regularization: ArrayLike
-) -> jax.Array:
-    """J as one Gram matrix times a block-diagonal one, ``(k q, k q)``."""
-    k, q = raw.shape
-
-    def of_one(component: jax.Array) -> jax.Array:
-        # That the masses are normalised shifts all components alike, which leaves the
-        # responsibilities alone; so each component may be taken for itself.
-        moments = _em_step.from_raw(component[None])
-        mixture = _em_step.mixture(moments, regularization)
-        log_mass = jnp.log(jnp.where(component[0] == 0, 1, component[0]))
-        density = _em_step.density(mixture._replace(log_weights=log_mass[None]))
-        return _em_step.coefficients(density)[0]
-
-    by_component = jax.vmap(jax.jacfwd(of_one))(raw)
-    by_component = jnp.where(raw[:, :1, None] == 0, 0, by_component)
-    density = _em_step.density(_em_step.mixture(_em_step.from_raw(raw), regularization))
-    share = weights / jnp.sum(weights)
-
-    def of(points: jax.Array, features: jax.Array, share: jax.Array) -> jax.Array:
-        given = _em_step.responsibilities(density, points, features)[1]
-        weighted = given[:, None] * features[None]
-        flat = weighted.reshape(k * q, -1)
-        gram = linalg.product(flat * share[None], flat.T)
-        own = linalg.product(weighted * share[None, None], features.T[None])
-        diagonal: jax.Array = jax.scipy.linalg.block_diag(*own)
-        return diagonal - gram
-
-    n = rows.points.shape[0]
-    if rows.features is not None and n * k * q <= _em_step.LARGEST:
-        hessian = of(rows.points, rows.features, share)
-    else:
-
-        def block(
-            block: tuple[jax.Array, jax.Array], is_real: jax.Array
-        ) -> tuple[jax.Array, None]:
-            points, share = block
-            features = _em_step.features(points)
-            return of(points, features, share * is_real), None
-
-        size = max(1, _em_step.LARGEST // (8 * k * q))
-        hessian, _ = blocks.over_rows(block, (rows.points, share), block_size=size)
-    product = jnp.einsum(
-        "akb,kbc->akc",
-        hessian.reshape(k * q, k, q),
-        by_component,
-        precision=jax.lax.Precision.HIGHEST,
-    )
-    return product.reshape(k * q, k * q)

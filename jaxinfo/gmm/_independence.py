@@ -6,20 +6,14 @@ from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
 from jaxinfo.gmm import (
-    _em_step,
     _integrals,
     _options,
     _search,
-    _starts,
     _whitening,
 )
 from jaxinfo.gmm._options import Fitting
-from jaxinfo.gmm._search import State
-from jaxinfo.gmm._whitening import Frame
 from jaxinfo.measures import PermutationTest
 
-# Starts of the fit to permuted data.
-_NUM_STARTS = 2
 # Nodes of the integrals beyond two dimensions.
 _NUM_NODES = 1024
 
@@ -38,14 +32,20 @@ def independence_test(
     r"""Test whether two samples are independent, by permuting one of them.
 
     The information :math:`\hat I` of the fit that `select` chooses is compared with the
-    informations :math:`\hat I_b` of fits with as many components to
-    :math:`(x_n, y_{\pi_b(n)})`, each the likelier of two from k-means++:
+    informations :math:`\hat I_b` of those that it chooses for
+    :math:`(x_n, y_{\pi_b(n)})`:
 
     .. math::
         p = \frac{1 + \#\{b: \hat I_b \ge \hat I\}}{1 + B} .
 
-    Not differentiable: the p-value is a step function. Costs two fits by `em` for each
-    permutation, beside those of `select`.
+    As data and permutations are treated alike, independent samples are called dependent
+    in a share :math:`\alpha` of cases at a level :math:`\alpha`, whatever their laws,
+    if their rows are independent of each other. Rows that are not, such as the steps of
+    a time series, look dependent: of two independent autoregressive series of
+    coefficient 0.9 most do. Take every so many steps, or a test that keeps their order.
+
+    Not differentiable: the p-value is a step function. Costs as much as :math:`1 + B`
+    calls of `select`.
 
     Args:
         key: Random key.
@@ -97,42 +97,35 @@ def independence_test(
     joint = jnp.where(is_trivial, _whitening.stand_in(joint), joint)
     x, y = joint[:, : x.shape[1]], joint[:, x.shape[1] :]
 
-    key_search, key_nodes, key_null = jax.random.split(key, 3)
+    key_nodes, key_searches, key_orders = jax.random.split(key, 3)
     a, dim = x.shape[1], joint.shape[1]
-    problem = _search.one_group(joint, weights, fitting)
     nodes = _integrals.nodes(key_nodes, dim, x.dtype, num_nodes=_NUM_NODES).high
 
-    def value_of(moments: jax.Array, frame: Frame) -> jax.Array:
-        mixture = _em_step.mixture(moments, fitting.regularization)
-        columns = _whitening.carry_to_columns(frame, mixture)
+    def value_of(of: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+        key, order, row_weights = of
+        moved = jnp.concatenate([x, y[order]], axis=1)
+        problem = _search.one_group(moved, row_weights, fitting)
+        groups = _search.search(key, problem)
+        fit = jax.tree.map(lambda leaf: leaf[0], groups)
+        columns = _whitening.carry_to_columns(problem.frame, fit.place.fit)
         blocks = tuple(range(a)), tuple(range(a, dim))
-        return jnp.mean(_integrals.information(columns, *blocks, (), nodes))
+        number = fit.num_components
+        return jnp.mean(_integrals.information(columns, *blocks, (), nodes, number))
 
-    def complete(states: State) -> tuple[jax.Array, jax.Array]:
-        """Information of the data ``()`` and of permuted data ``(b,)``."""
-        of_groups = _search.fit_groups(problem, states)
-        fit = jax.tree.map(lambda leaf: leaf[0], of_groups)
-        capacity = fit.moments.shape[0]
-
-        def permuted(key: jax.Array) -> jax.Array:
-            order = _permutation(key, weights)
-            moved = jnp.concatenate([x, y[order]], axis=1)
-            products = weights * weights[order]
-            frame, points = _whitening.whiten(moved, products)
-            rows = _em_step.as_rows(points, num_components=capacity)
-            starts = jax.vmap(
-                lambda key: _starts.kmeans(
-                    key, rows, products, fit.num_components, capacity=capacity
-                )
-            )(jax.random.split(key, _NUM_STARTS))
-            run = _search.likeliest(starts, rows, products, fitting, None)
-            return value_of(run.moments, frame)
-
-        keys = jax.random.split(key_null, num_permutations)
-        null = jax.lax.map(permuted, keys, batch_size=block_size)
-        return value_of(fit.moments, problem.frame), null
-
-    value, null = _search.search(key_search, problem, complete)
+    # The data come first, and are treated no other way: that keeps the level.
+    keys = jax.random.split(key_orders, num_permutations)
+    orders = jax.vmap(_permutation, in_axes=(0, None))(keys, weights)
+    identity = jnp.arange(x.shape[0], dtype=orders.dtype)
+    values = jax.lax.map(
+        value_of,
+        (
+            jax.random.split(key_searches, 1 + num_permutations),
+            jnp.concatenate([identity[None], orders]),
+            jnp.concatenate([weights[None], weights[None] * weights[orders]]),
+        ),
+        batch_size=block_size,
+    )
+    value, null = values[0], values[1:]
     number = jnp.sum(null >= value).astype(value.dtype)
     p_value = (1 + number) / (1 + num_permutations)
     p_value = jnp.where(

@@ -67,8 +67,10 @@ def mutual_information(
         Estimates in nats. If every column of ``x``, or of ``y``, is constant, exactly
         zero, with a mixture of NaN. Data without a density (y = x, duplicated columns,
         n at most a + b) or with a NaN give NaN, and so does a column that the others
-        determine up to :math:`16 d \epsilon` of its variance, with the rounding
-        :math:`\epsilon` of the dtype: informations above about 6 nats need float64.
+        determine up to :math:`16 d \epsilon` of its deviation, with the rounding
+        :math:`\epsilon` of the dtype: informations above about 12 nats need float64.
+        Outliers, batches far apart and heavy tails are fitted; where the value or its
+        error cannot be used, ``reason`` says why.
 
     Raises:
         ValueError: If ``fitting.num_folds`` or ``fitting.min_components`` is above n.
@@ -259,13 +261,16 @@ def _of_blocks(
         jnp.where(is_trivial, 1, row_weights),
         fitting,
         block_size,
+        dim_x=None if given else len(x),
     )
     limits = jnp.where(is_trivial, 1, problem.limits)
     problem = dataclasses.replace(problem, limits=limits)
 
-    def functional(mixtures: GaussianMixture, _: jax.Array, nodes: Nodes) -> jax.Array:
+    def functional(
+        mixtures: GaussianMixture, _: jax.Array, numbers: jax.Array, nodes: Nodes
+    ) -> jax.Array:
         only = jax.tree.map(lambda leaf: leaf[0], mixtures)
-        return _integrals.information(only, x, y, sum(given, ()), nodes)
+        return _integrals.information(only, x, y, sum(given, ()), nodes, numbers[0])
 
     estimate = _estimates.estimate(
         key, problem, functional, sampling, dim=joint.shape[1]

@@ -6,7 +6,7 @@ functions that take nodes of integration and return one value for each of their 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, guarded, linalg, quadrature
-from jaxinfo.gmm import _mixtures, _options
+from jaxinfo.gmm import _em_step, _mixtures, _options
+from jaxinfo.gmm._em_step import Density
 from jaxinfo.gmm._types import GaussianMixture, Integral
 from jaxinfo.measures import _gaussians
 
@@ -262,14 +263,10 @@ class Nodes(NamedTuple):
     """Nodes of integrals over standard normal variables.
 
     Attributes:
-        line: Nodes ``(1, p, 1)`` on a line.
-        line_weights: Shape ``(p,)``.
         full: Sets of nodes in all dimensions. Shape ``(s, q, d)``.
         full_weights: Shape ``(q,)``.
     """
 
-    line: jax.Array
-    line_weights: jax.Array
     full: jax.Array
     full_weights: jax.Array
 
@@ -290,13 +287,14 @@ def nodes(key: jax.Array, dim: int, dtype: jnp.dtype, *, num_nodes: int) -> Leve
     """Gauss-Hermite nodes up to two dimensions, shifted Sobol points beyond."""
     _options.check_num_nodes(num_nodes)
     if dim <= 2:
-        return Level(*(_hermite(orders, dim, dtype) for orders in (_HIGH, _LOW)))
+        return Level(
+            *(_hermite(orders[dim - 1], dim, dtype) for orders in (_HIGH, _LOW))
+        )
     full = quadrature.sobol_normals(
         key, num_shifts=_NUM_SHIFTS, num_nodes=num_nodes, dim=dim, dtype=dtype
     )
     equal = jnp.full((num_nodes,), 1 / num_nodes, dtype)
-    high = _hermite(_HIGH, 1, dtype)._replace(full=full, full_weights=equal)
-    return Level(high=high, low=high._replace(full=full[:1]))
+    return Level(high=Nodes(full, equal), low=Nodes(full[:1], equal))
 
 
 def combine(values: jax.Array, low: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -313,115 +311,302 @@ def combine(values: jax.Array, low: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def information(
-    mixture: GaussianMixture, x: Dims, y: Dims, given: Dims, nodes: Nodes
+    mixture: GaussianMixture,
+    x: Dims,
+    y: Dims,
+    given: Dims,
+    nodes: Nodes,
+    number: jax.Array | None = None,
 ) -> jax.Array:
-    """I(X;Y|Z) of blocks of dimensions, in nats, ``(s,)``."""
-    both = mixture.means.shape[1]
-    assert len(x) + len(y) + len(given) == both
+    """I(X;Y|Z) of blocks of dimensions, in nats, ``(s,)``.
+
+    Here and below components from ``number`` on are absent.
+    """
+    assert len(x) + len(y) + len(given) == mixture.means.shape[1]
     closed = gaussian_information(one_component(mixture), x, y, given)
-    if mixture.means.shape[0] == 1:
-        return _for_each_set(closed, nodes)
-    if both == 2:
-        value = (
-            _entropy_on_a_line(_mixtures.marginal_of(mixture, x), nodes)
-            + _entropy_on_a_line(_mixtures.marginal_of(mixture, y), nodes)
-            - _entropy(mixture, nodes)
-        )
-    else:
-        parts = [
-            (_mixtures.marginal_of(mixture, dims), np.asarray(dims), sign)
-            for dims, sign in ((x + given, -1), (y + given, -1), (given, 1))
-            if dims
-        ]
-
-        def log_ratio(points: jax.Array) -> jax.Array:
-            total = _mixtures.log_density(mixture, points)
-            for part, dims, sign in parts:
-                total = total + sign * _mixtures.log_density(part, points[:, dims])
-            return total
-
-        value = expectation(log_ratio, mixture, nodes.full, nodes.full_weights)
-    return jnp.where(has_one_component(mixture), closed, value)
+    everything = tuple(sorted(x + y + given))
+    terms = ((everything, 1), (x + given, -1), (y + given, -1), (given, 1))
+    return _closed_or(
+        closed,
+        lambda: mean_log_density(mixture, terms, nodes, number),
+        nodes,
+        (mixture,),
+        number,
+    )
 
 
-def entropy(mixture: GaussianMixture, nodes: Nodes) -> jax.Array:
+def entropy(
+    mixture: GaussianMixture, nodes: Nodes, number: jax.Array | None = None
+) -> jax.Array:
     """Differential entropy in nats, ``(s,)``."""
-    closed = _gaussians.entropy_of_factor(one_component(mixture).scale_trils)
-    if mixture.means.shape[0] == 1:
-        return _for_each_set(closed, nodes)
-    value = _entropy(mixture, nodes)
-    return jnp.where(has_one_component(mixture), closed, value)
+    terms = ((tuple(range(mixture.means.shape[1])), -1),)
+    return _closed_or(
+        _gaussians.entropy_of_factor(one_component(mixture).scale_trils),
+        lambda: mean_log_density(mixture, terms, nodes, number),
+        nodes,
+        (mixture,),
+        number,
+    )
 
 
-def kl_divergence(p: GaussianMixture, q: GaussianMixture, nodes: Nodes) -> jax.Array:
+def kl_divergence(
+    p: GaussianMixture,
+    q: GaussianMixture,
+    nodes: Nodes,
+    number: jax.Array | None = None,
+) -> jax.Array:
     """KL(p || q) in nats, ``(s,)``."""
+
+    def integral() -> jax.Array:
+        densities = _em_step.density(p), _em_step.density(q)
+
+        def log_ratio(centre: jax.Array, offsets: jax.Array) -> jax.Array:
+            own, other = (
+                density_about(of, centre, offsets, number) for of in densities
+            )
+            return own - other
+
+        return expectation(log_ratio, p, nodes, number)[0]
+
     closed = _gaussian_kl(one_component(p), one_component(q))
-    if p.means.shape[0] == q.means.shape[0] == 1:
-        return _for_each_set(closed, nodes)
-
-    def log_ratio(points: jax.Array) -> jax.Array:
-        return _mixtures.log_density(p, points) - _mixtures.log_density(q, points)
-
-    value = expectation(log_ratio, p, nodes.full, nodes.full_weights)
-    return jnp.where(has_one_component(p) & has_one_component(q), closed, value)
+    return _closed_or(closed, integral, nodes, (p, q), number)
 
 
 def class_information(
-    mixtures: GaussianMixture, priors: jax.Array, nodes: Nodes
+    mixtures: GaussianMixture, priors: jax.Array, nodes: Nodes, numbers: jax.Array
 ) -> jax.Array:
     """I(X;C) in nats, ``(s,)``, of classes ``(c,)`` with a mixture each.
 
     A class of prior zero counts for nothing.
     """
+    value: jax.Array = _class_information(mixtures, priors, nodes, numbers)
+    return value
+
+
+@jax.custom_jvp
+def _class_information(
+    mixtures: GaussianMixture, priors: jax.Array, nodes: Nodes, numbers: jax.Array
+) -> jax.Array:
+    return _by_class(mixtures, priors, nodes, numbers)[0]
+
+
+@_class_information.defjvp
+def _class_information_jvp(
+    primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> tuple[jax.Array, jax.Array]:
+    mixtures, priors = primals[:2]
+    value, by_class, weighed = _by_class(*primals)
+    changes = jax.vmap(_changes)(mixtures, tangents[0])
+    through_mixtures = _along(weighed, priors[:, None, None] * changes)
+    # All densities together change as the shares do.
+    through_priors = jnp.sum((by_class - 1) * tangents[1][:, None], axis=0)
+    return value, jnp.sum(through_mixtures, axis=0) + through_priors
+
+
+def _by_class(
+    mixtures: GaussianMixture, priors: jax.Array, nodes: Nodes, numbers: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The information, its parts ``(c, s)``, and their weighed features."""
     c, k = mixtures.log_weights.shape
     is_empty = priors == 0
     log_priors = jnp.where(is_empty, -jnp.inf, jnp.log(jnp.where(is_empty, 1, priors)))
-    everything = GaussianMixture(
-        log_weights=(mixtures.log_weights + log_priors[:, None]).reshape(c * k),
-        means=mixtures.means.reshape(c * k, -1),
-        scale_trils=mixtures.scale_trils.reshape(c * k, *mixtures.means.shape[2:] * 2),
+    of_all = _em_step.density(
+        GaussianMixture(
+            log_weights=(mixtures.log_weights + log_priors[:, None]).reshape(c * k),
+            means=mixtures.means.reshape(c * k, -1),
+            scale_trils=mixtures.scale_trils.reshape(
+                c * k, *mixtures.means.shape[2:] * 2
+            ),
+        )
     )
 
-    def of_class(mixture: GaussianMixture) -> jax.Array:
-        def log_ratio(points: jax.Array) -> jax.Array:
-            own = _mixtures.log_density(mixture, points)
-            return own - _mixtures.log_density(everything, points)
+    def of_class(of: tuple[GaussianMixture, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        mixture, number = of
+        of_own = _em_step.density(mixture)
 
-        return expectation(log_ratio, mixture, nodes.full, nodes.full_weights)
+        def log_ratio(centre: jax.Array, offsets: jax.Array) -> jax.Array:
+            own = density_about(of_own, centre, offsets, number)
+            return own - density_about(of_all, centre, offsets)
 
-    by_class = jax.lax.map(of_class, mixtures)
-    return jnp.sum(priors[:, None] * by_class, axis=0)
+        return expectation(log_ratio, mixture, nodes, number)
+
+    by_class, weighed = jax.lax.map(of_class, (mixtures, numbers))
+    return jnp.sum(priors[:, None] * by_class, axis=0), by_class, weighed
+
+
+def mean_log_density(
+    mixture: GaussianMixture,
+    terms: tuple[tuple[Dims, int], ...],
+    nodes: Nodes,
+    number: jax.Array | None,
+) -> jax.Array:
+    """Mean over a mixture of a sum of log-densities of its marginals, ``(s,)``.
+
+    Its derivative is the mean of the same sum along a change of the mixture, as the
+    mean of a log-density does not change with that density to first order: one pass
+    over the nodes gives both.
+    """
+    terms = tuple((dims, sign) for dims, sign in terms if dims)
+
+    @jax.custom_jvp
+    def value(mixture: GaussianMixture, nodes: Nodes, number: Any) -> jax.Array:
+        return passed(mixture, nodes, number)[0]
+
+    @value.defjvp
+    def value_jvp(
+        primals: tuple[Any, ...], tangents: tuple[Any, ...]
+    ) -> tuple[jax.Array, jax.Array]:
+        mixture, tangent = primals[0], tangents[0]
+        mean, weighed = passed(*primals)
+        # Each density changes by as much as its weights do together.
+        mass = jnp.sum(_shares(mixture) * _changed_weights(mixture, tangent))
+        mass = sum(sign for _, sign in terms) * mass
+        return mean, _along(weighed, _changes(mixture, tangent)) + mass
+
+    def passed(
+        mixture: GaussianMixture, nodes: Nodes, number: Any
+    ) -> tuple[jax.Array, jax.Array]:
+        # Side by side, as densities that some dimensions do not matter to.
+        parts: Density = jax.tree.map(
+            lambda *leaves: jnp.stack(leaves),
+            *(_density_of_some(mixture, dims) for dims, _ in terms),
+        )
+        signs = np.asarray([sign for _, sign in terms])
+
+        def total(centre: jax.Array, offsets: jax.Array) -> jax.Array:
+            each = jax.vmap(lambda part: density_about(part, centre, offsets, number))(
+                parts
+            )
+            return jnp.sum(signs.astype(each.dtype)[:, None] * each, axis=0)
+
+        return expectation(total, mixture, nodes, number)
+
+    if number is None:
+        # The derivative of the sum itself, however few its nodes.
+        return passed(mixture, nodes, number)[0]
+    result: jax.Array = value(mixture, nodes, number)
+    return result
 
 
 def expectation(
-    fn: Callable[[jax.Array], jax.Array],
+    fn: Callable[[jax.Array, jax.Array], jax.Array],
     mixture: GaussianMixture,
-    nodes: jax.Array,
-    weights: jax.Array,
-) -> jax.Array:
-    """Mean of a function of points ``(m, d)`` for each set of nodes, ``(s,)``."""
+    nodes: Nodes,
+    number: jax.Array | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Mean over a mixture for each set of nodes, ``(s,)``, component by component.
+
+    Beside it the means of the function times the features of the coordinates of each
+    component, times its weight, ``(s, k, q)``: the slopes of an integral in those.
+
+    ``fn`` gives values ``(m,)`` at a centre ``(d,)`` plus offsets ``(m, d)``: kept
+    apart, as narrow components far from the origin would lose their digits.
+    """
     k, dim = mixture.means.shape
-    is_absent = jnp.isneginf(mixture.log_weights)
-    log_weights = jnp.where(is_absent, 0, mixture.log_weights)
-    shares = jnp.where(is_absent, 0, jnp.exp(log_weights))
+    sets, size = nodes.full.shape[:2]
+    features = _em_step.features_of_columns(jnp.swapaxes(nodes.full, 1, 2))
+    weighed_features = features * nodes.full_weights[None, None]
 
     @jax.checkpoint
-    def one(nodes: jax.Array) -> jax.Array:
-        moved = jnp.einsum(
-            "kij,qj->kqi",
-            mixture.scale_trils,
-            nodes,
-            precision=jax.lax.Precision.HIGHEST,
-        )
-        points = mixture.means[:, None, :] + moved
-        values = fn(points.reshape(-1, dim)).reshape(k, -1)
-        return jnp.sum(shares * jnp.sum(weights[None] * values, axis=1))
+    def about(centre: jax.Array, scale_tril: jax.Array) -> jax.Array:
+        def one(points: jax.Array) -> jax.Array:
+            return fn(centre, linalg.product(points, scale_tril.T))
 
-    if nodes.shape[0] == 1:
-        only: jax.Array = one(nodes[0])
-        return only[None]
-    values: jax.Array = jax.lax.map(one, nodes)
-    return values
+        if k * sets * size <= _em_step.LARGEST:
+            values = one(nodes.full.reshape(-1, dim)).reshape(sets, size)
+        else:
+            values = jax.lax.map(one, nodes.full)
+        each: jax.Array = linalg.product(weighed_features, values[:, :, None])
+        return jnp.squeeze(each, axis=2)
+
+    def of_component(index: jax.Array) -> jax.Array:
+        arguments = mixture.means[index], mixture.scale_trils[index]
+        if number is None:
+            alone: jax.Array = about(*arguments)
+            return alone
+        zero = jnp.zeros(features.shape[:2], features.dtype)
+        value: jax.Array = jax.lax.cond(
+            index < number, about, lambda *_: zero, *arguments
+        )
+        return value
+
+    by_component = jax.lax.map(of_component, jnp.arange(k))
+    weighed = _shares(mixture)[None, :, None] * jnp.swapaxes(by_component, 0, 1)
+    # The first feature is one.
+    return jnp.sum(weighed[:, :, 0], axis=1), weighed
+
+
+def _changes(mixture: GaussianMixture, tangent: GaussianMixture) -> jax.Array:
+    """Change of log-densities, as coefficients ``(k, q)`` on the features."""
+    dim = mixture.means.shape[1]
+    whiteners = linalg.invert_factor(mixture.scale_trils)
+    shift = linalg.product(whiteners, tangent.means[:, :, None])[:, :, 0]
+    stretch = linalg.product(whiteners, jnp.tril(tangent.scale_trils))
+    i, j = np.tril_indices(dim)
+    constant = _changed_weights(mixture, tangent)
+    constant = constant - jnp.trace(stretch, axis1=1, axis2=2)
+    changes = jnp.concatenate([constant[:, None], shift, stretch[:, i, j]], axis=1)
+    is_absent = jnp.isneginf(mixture.log_weights)[:, None]
+    return jnp.where(is_absent, 0, changes)
+
+
+def _changed_weights(mixture: GaussianMixture, tangent: GaussianMixture) -> jax.Array:
+    return jnp.where(jnp.isneginf(mixture.log_weights), 0, tangent.log_weights)
+
+
+def _along(weighed: jax.Array, changes: jax.Array) -> jax.Array:
+    """Change of an integral ``(..., s)`` along changes ``(..., k, q)``."""
+    return jnp.sum(weighed * changes[..., None, :, :], axis=(-2, -1))
+
+
+def _shares(mixture: GaussianMixture) -> jax.Array:
+    is_absent = jnp.isneginf(mixture.log_weights)
+    return jnp.where(
+        is_absent, 0, jnp.exp(jnp.where(is_absent, 0, mixture.log_weights))
+    )
+
+
+def _density_of_some(mixture: GaussianMixture, dims: Dims) -> Density:
+    """Density of some of the dimensions, in ascending order, as a function of all."""
+    density = _em_step.density(_mixtures.marginal_of(mixture, dims))
+    whiteners = jnp.zeros_like(mixture.scale_trils)
+    index = np.asarray(dims)
+    whiteners = whiteners.at[:, index[:, None], index[None]].set(density.whiteners)
+    return density._replace(means=mixture.means, whiteners=whiteners)
+
+
+def density_about(
+    density: Density,
+    centre: jax.Array,
+    offsets: jax.Array,
+    number: jax.Array | None = None,
+) -> jax.Array:
+    """Log-density at a centre ``(d,)`` plus offsets ``(m, d)``."""
+    moved = density._replace(means=density.means - centre[None])
+
+    def of(density: Density) -> tuple[jax.Array, tuple[()]]:
+        return _em_step.log_sum(_mixtures.joint_of(density, offsets)), ()
+
+    return _em_step.of_present(number, moved, of)[0]
+
+
+def _closed_or(
+    closed: jax.Array,
+    integral: Callable[[], jax.Array],
+    nodes: Nodes,
+    mixtures: tuple[GaussianMixture, ...],
+    number: jax.Array | None,
+) -> jax.Array:
+    """The closed form of single components, or an integral, ``(s,)``."""
+    # A value that needs no nodes, as if from each of their sets.
+    closed = jnp.broadcast_to(closed, nodes.full.shape[:1])
+    if all(mixture.means.shape[0] == 1 for mixture in mixtures):
+        return closed
+    if number is not None:
+        value: jax.Array = jax.lax.cond(number == 1, lambda: closed, integral)
+        return value
+    is_closed = [has_one_component(mixture) for mixture in mixtures]
+    return jnp.where(jnp.all(jnp.stack(is_closed)), closed, integral())
 
 
 def has_one_component(mixture: GaussianMixture) -> jax.Array:
@@ -429,33 +614,9 @@ def has_one_component(mixture: GaussianMixture) -> jax.Array:
     return jnp.sum(~jnp.isneginf(mixture.log_weights)) == 1
 
 
-def _hermite(orders: tuple[int, int], dim: int, dtype: jnp.dtype) -> Nodes:
-    line, line_weights = quadrature.gauss_hermite(orders[0], 1)
-    full, full_weights = quadrature.gauss_hermite(orders[dim - 1], dim)
-    return Nodes(
-        line=jnp.asarray(line[None], dtype),
-        line_weights=jnp.asarray(line_weights, dtype),
-        full=jnp.asarray(full[None], dtype),
-        full_weights=jnp.asarray(full_weights, dtype),
-    )
-
-
-def _entropy(mixture: GaussianMixture, nodes: Nodes) -> jax.Array:
-    def log_density(points: jax.Array) -> jax.Array:
-        return _mixtures.log_density(mixture, points)
-
-    return -expectation(log_density, mixture, nodes.full, nodes.full_weights)
-
-
-def _entropy_on_a_line(mixture: GaussianMixture, nodes: Nodes) -> jax.Array:
-    return _entropy(
-        mixture, nodes._replace(full=nodes.line, full_weights=nodes.line_weights)
-    )
-
-
-def _for_each_set(closed: jax.Array, nodes: Nodes) -> jax.Array:
-    """A value that needs no nodes, as if from each of their sets."""
-    return jnp.broadcast_to(closed, nodes.full.shape[:1])
+def _hermite(order: int, dim: int, dtype: jnp.dtype) -> Nodes:
+    full, weights = quadrature.gauss_hermite(order, dim)
+    return Nodes(jnp.asarray(full[None], dtype), jnp.asarray(weights, dtype))
 
 
 def one_component(mixture: GaussianMixture) -> GaussianMixture:
@@ -467,15 +628,18 @@ def one_component(mixture: GaussianMixture) -> GaussianMixture:
 def gaussian_information(
     gaussian: GaussianMixture, x: Dims, y: Dims, given: Dims
 ) -> jax.Array:
-    """From factors of correlations, so that scales do not round it away."""
-    covariance = linalg.gram(gaussian.scale_trils)
-    deviation = jnp.sqrt(jnp.diagonal(covariance))
-    correlation = covariance / deviation[:, None] / deviation[None, :]
+    """From rows of the factor, so that near dependence does not round it away."""
+    factor = gaussian.scale_trils
+    # Each of length one, as scales do not matter.
+    rows = factor / jnp.sqrt(jnp.sum(factor**2, axis=1, keepdims=True))
 
     def log_det(dims: Dims) -> jax.Array:
-        index = np.asarray(dims)
-        part = correlation[index[:, None], index[None, :]]
-        return linalg.log_det_of_factor(linalg.cholesky(part))
+        if len(dims) == 1:
+            return jnp.zeros((), rows.dtype)
+        if len(dims) == len(rows):
+            return linalg.log_det_of_factor(rows)
+        part = linalg.factor_of_rows(rows[np.asarray(dims)])
+        return linalg.log_det_of_factor(part)
 
     information = log_det(x + given) + log_det(y + given) - log_det(x + y + given)
     if given:

@@ -4,27 +4,36 @@ import jax
 import jax.numpy as jnp
 
 from jaxinfo._numerics import guarded
-from jaxinfo.gmm import _em_step, _implicit, _search
-from jaxinfo.gmm._search import Problem
+from jaxinfo.gmm import _implicit, _search
+from jaxinfo.gmm._search import Fit, Problem
+from jaxinfo.gmm._types import GaussianMixture
 
 
 def standard_error(
-    fits: jax.Array,
+    fits: Fit,
     shares: jax.Array,
-    slopes: tuple[jax.Array, jax.Array],
+    slopes: tuple[GaussianMixture, jax.Array],
     problem: Problem,
 ) -> jax.Array:
-    """Error of a value, from its slopes in the fits and in the shares of groups.
+    """Error of a value, from its slopes in the mixtures and in the shares of groups.
 
     The root of the sum of squares of the influences of all rows.
     """
     weights = problem.weights
-    rows = _em_step.as_rows(problem.points, num_components=fits.shape[1])
-    through_fits = jax.vmap(
-        lambda fit, weights, slope: _implicit.influence(
-            fit, rows, weights, problem.fitting.regularization, slope
+
+    def through(fit: Fit, weights: jax.Array, slope: GaussianMixture) -> jax.Array:
+        return _implicit.influence(
+            fit.linear,
+            fit.place,
+            problem.points,
+            weights,
+            fit.num_components,
+            slope,
         )
-    )(fits, _search.group_weights(problem.groups, weights), slopes[0])
+
+    through_fits = _search.over_groups(
+        through, fits, _search.group_weights(problem.groups, weights), slopes[0]
+    )
     through_shares = (problem.groups - shares[:, None]) / jnp.sum(weights)
     slope = jnp.sum(
         problem.groups * through_fits + slopes[1][:, None] * through_shares, axis=0

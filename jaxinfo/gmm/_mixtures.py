@@ -7,6 +7,7 @@ from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, linalg
 from jaxinfo.gmm import _em_step
+from jaxinfo.gmm._em_step import Density
 from jaxinfo.gmm._types import GaussianMixture
 
 
@@ -301,15 +302,21 @@ def read(
 def log_joint(mixture: GaussianMixture, points: jax.Array) -> jax.Array:
     """Logarithms of weight times density of each component, ``(k, n)``.
 
-    From whitened offsets, one component at a time where they would take much memory.
     Absent components have a large negative value.
     """
-    density = _em_step.density(mixture)
+    return joint_of(_em_step.density(mixture), points)
+
+
+def joint_of(density: Density, points: jax.Array) -> jax.Array:
+    """Logarithms of weight times density, ``(k, n)``, from whitened offsets.
+
+    One component at a time where they would take much memory.
+    """
     if points.shape[1] <= _em_step.DIRECT_UP_TO:
         return _em_step.direct_joint(density, points)
 
     @jax.checkpoint
-    def one(density: _em_step.Density) -> jax.Array:
+    def one(density: Density) -> jax.Array:
         white = linalg.product(points - density.means[None], density.whiteners.T)
         return density.constants - jnp.sum(white**2, axis=1) / 2
 
@@ -320,12 +327,9 @@ def log_joint(mixture: GaussianMixture, points: jax.Array) -> jax.Array:
 def log_density(mixture: GaussianMixture, points: jax.Array) -> jax.Array:
     """Log-density at points ``(n, d)``; ``-inf`` if every component is absent."""
     terms = log_joint(mixture, points)
-    largest = jax.lax.stop_gradient(jnp.max(terms, axis=0))
     # Points so far that even the logarithm overflows.
-    is_nowhere = jnp.isneginf(largest)
-    offset = jnp.where(is_nowhere, 0, largest)
-    scaled = jnp.where(is_nowhere[None], 0, terms - offset[None])
-    total = jnp.log(jnp.sum(jnp.exp(scaled), axis=0)) + largest
+    is_nowhere = jnp.all(jnp.isneginf(terms), axis=0)
+    total = _em_step.log_sum(jnp.where(is_nowhere[None], 0, terms))
     is_nothing = jnp.all(jnp.isneginf(mixture.log_weights))
     return jnp.where(is_nowhere | is_nothing, -jnp.inf, total)
 
@@ -337,7 +341,7 @@ def marginal_of(mixture: GaussianMixture, dims: tuple[int, ...]) -> GaussianMixt
     if dims == tuple(range(len(dims))):
         trils = mixture.scale_trils[:, : len(dims), : len(dims)]
         return GaussianMixture(mixture.log_weights, means, trils)
-    trils = linalg.cholesky(linalg.gram(mixture.scale_trils[:, index]))
+    trils = linalg.factor_of_rows(mixture.scale_trils[:, index])
     return GaussianMixture(mixture.log_weights, means, trils)
 
 

@@ -37,7 +37,8 @@ class Fitting:
         tol: Gain of the mean log-likelihood per step, in nats, below which a fit has
             converged. Scalar; below 1e-6 lies the rounding of float32.
         regularization: Share of the covariance of the data that is added to the
-            covariance of each component. Non-negative scalar.
+            covariance of each component: its root, 1e-5, is how narrow one may be
+            beside the spread of all. Non-negative scalar.
 
     Raises:
         TypeError: If a count is not an int.
@@ -58,7 +59,7 @@ class Fitting:
     patience: int = options.static(1)
     max_steps: int = options.static(300)
     tol: ArrayLike = 1e-5
-    regularization: ArrayLike = 1e-6
+    regularization: ArrayLike = 1e-10
 
     def __post_init__(self) -> None:
         checks.at_least("min_components", self.min_components, 1)

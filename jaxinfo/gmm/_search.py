@@ -1,7 +1,9 @@
 """The search for a number of components, over folds and starts as runs of EM.
 
 A problem has groups of rows, one for each class, with a mixture each; without classes
-there is one group. Each is searched for itself.
+there is one group. Each is searched for itself, in stages: one for each number of
+components, in which the folds are fitted, and a last one that fits all rows from their
+best solutions. All stages share one loop, so that a step of EM is compiled once.
 """
 
 import dataclasses
@@ -11,19 +13,32 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 
-from jaxinfo.gmm import _em, _em_step, _implicit, _starts, _whitening
-from jaxinfo.gmm._em import Run
+from jaxinfo._numerics import distinct, linalg
+from jaxinfo.gmm import (
+    _em,
+    _em_step,
+    _implicit,
+    _local,
+    _reasons,
+    _starts,
+    _whitening,
+)
+from jaxinfo.gmm._em import Course, Run
 from jaxinfo.gmm._em_step import Rows
+from jaxinfo.gmm._implicit import Linear
+from jaxinfo.gmm._local import Place
 from jaxinfo.gmm._options import Fitting
-from jaxinfo.gmm._types import GaussianMixture
+from jaxinfo.gmm._reasons import Reason
 from jaxinfo.gmm._whitening import Frame
 
 Result = TypeVar("Result")
 
 # Steps after which only the best start of a fold goes on.
 _SHORT_STEPS = 12
-# Searches mostly end at a few components; wider arrays are used only where they do not.
-_FIRST_CAPACITY = 4
+# In nats per sample, more than likelihoods differ by.
+_PENALTY = 1e3
+# Distinct rows that are enough.
+_FEW_ROWS = 100
 # Gain of a score, in nats per sample, that counts as an improvement.
 _MIN_GAIN = 1e-4
 
@@ -36,8 +51,13 @@ class Problem:
         frame: Where the points stand.
         points: Shape ``(n, d)``.
         weights: Shape ``(n,)``.
+        flaw: What `Reason` there is against the data, or zero. Shape ``()``.
+        is_far: Whether a row is far from all others. Shape ``(n,)``.
+        twins: First of the rows that equal a row. Shape ``(n,)``.
         groups: Whether a row belongs to a group, as numbers. Shape ``(g, n)``.
         limits: Most components of a group. Shape ``(g,)``.
+        dim_x: Columns that may be shuffled against the others, to see what the search
+            finds where there is nothing; ``None`` if there are none.
         fitting: Options, in the dtype of the points.
         block_size: Runs that are held at once.
     """
@@ -45,8 +65,12 @@ class Problem:
     frame: Frame
     points: jax.Array
     weights: jax.Array
+    flaw: jax.Array
+    is_far: jax.Array
+    twins: jax.Array
     groups: jax.Array
     limits: jax.Array
+    dim_x: int | None
     fitting: Fitting
     block_size: int | None
 
@@ -57,10 +81,28 @@ class Folds(NamedTuple):
     Attributes:
         training: Shape ``(f, n)``.
         validation: Shape ``(f, n)``.
+        order: A random order of the rows. Shape ``(n,)``.
     """
 
     training: jax.Array
     validation: jax.Array
+    order: jax.Array
+
+
+class Data(NamedTuple):
+    """What stages fit.
+
+    Attributes:
+        rows: All rows.
+        weights: Their weights. Shape ``(n,)``.
+        folds: Their weights in folds.
+        shuffled: Shuffled rows and their weights, if there are any.
+    """
+
+    rows: Rows
+    weights: jax.Array
+    folds: Folds
+    shuffled: tuple[Rows, jax.Array] | None
 
 
 class State(NamedTuple):
@@ -72,7 +114,10 @@ class State(NamedTuple):
         num_components: Best number so far. Shape ``()``.
         scores: Score of each number tried, in the frame. Shape ``(max_components,)``.
         best: Solutions of the folds at the best number. Shape ``(f, k, q)``.
-        last: Those at the last number tried. Shape ``(f, k, q)``.
+        last: Runs of the last stage, one for each fold.
+        final: Those of the stage of all rows.
+        phase: Which stages are due: of folds, of all rows, of shuffled rows, none.
+            Shape ``()``.
     """
 
     next: jax.Array
@@ -80,161 +125,277 @@ class State(NamedTuple):
     num_components: jax.Array
     scores: jax.Array
     best: jax.Array
-    last: jax.Array
+    last: Run
+    final: Run
+    phase: jax.Array
 
 
 class Fit(NamedTuple):
-    """A fit to all data at the chosen number of components.
+    """A fit to all rows at the chosen number of components.
 
     Attributes:
-        moments: Shape ``(k, q)``.
+        place: The fit, in the frame.
+        linear: EM about it.
         num_components: Shape ``()``.
         scores: Shape ``(max_components,)``.
         num_steps: Shape ``()``.
-        converged: Shape ``()``.
+        reason: What there is against it. Shape ``()``.
+        shuffled: Fit of as many components to the shuffled rows, if there are any.
     """
 
-    moments: jax.Array
+    place: Place
+    linear: Linear
     num_components: jax.Array
     scores: jax.Array
     num_steps: jax.Array
-    converged: jax.Array
+    reason: jax.Array
+    shuffled: Run | None
 
 
 def one_group(
-    x: jax.Array, weights: jax.Array, fitting: Fitting, block_size: int | None = None
+    x: jax.Array,
+    weights: jax.Array,
+    fitting: Fitting,
+    block_size: int | None = None,
+    *,
+    dim_x: int | None = None,
 ) -> Problem:
     """All rows as one group."""
-    frame, points = _whitening.whiten(x, weights)
+    frame, points, is_far, flaw = _whitening.whiten(x, weights)
     num_rows = jnp.sum(weights > 0)
+    twins = _twins(jax.lax.stop_gradient(x))
     return Problem(
         frame=frame,
         points=points,
         weights=weights,
+        flaw=_reasons.first_of(
+            invalid=flaw == Reason.INVALID,
+            singular=flaw == Reason.SINGULAR,
+            tied=_are_tied(twins, weights),
+        ),
+        is_far=is_far,
+        twins=twins,
         groups=jnp.ones_like(weights)[None],
-        limits=jnp.minimum(fitting.max_components, num_rows)[None],
+        # Where there is no frame, nothing is to be searched for.
+        limits=jnp.where(
+            jnp.all(jnp.isfinite(frame.whitener)),
+            jnp.minimum(fitting.max_components, num_rows),
+            1,
+        )[None],
+        dim_x=dim_x,
         fitting=fitting,
         block_size=block_size,
     )
 
 
-def search(
-    key: jax.Array, problem: Problem, complete: Callable[[State], Result]
-) -> Result:
-    """Search all groups, and complete at the smallest capacity that they ended in.
-
-    Results of ``complete`` must not depend on the capacity of its states in shape.
-    """
+def search(key: jax.Array, problem: Problem) -> Fit:
+    """Search all groups: fits with a leading axis of groups."""
     fitting = problem.fitting
-    rows, weights = _fixed(problem)
-    key_folds, key_starts = jax.random.split(key)
-    index = jnp.arange(weights.shape[0])
-    first, last = _capacities(fitting)
+    points, weights = jax.lax.stop_gradient(
+        (problem.points, group_weights(problem.groups, problem.weights))
+    )
+    rows = _em_step.as_rows(points, num_components=fitting.max_components)
 
-    def folds(index: jax.Array, weights: jax.Array) -> Folds:
-        return _folds(jax.random.fold_in(key_folds, index), weights, fitting)
-
-    def begin(index: jax.Array, weights: jax.Array) -> State:
-        training = folds(index, weights).training
+    def of_group(index: jax.Array, weights: jax.Array, limit: jax.Array) -> Fit:
+        key_folds, key_starts = jax.random.split(jax.random.fold_in(key, index))
+        folds = _folds(key_folds, weights, problem)
         single = jax.vmap(
-            lambda weights: _starts.single(rows, weights, capacity=first)
-        )(training)
-        return State(
+            lambda weights: _starts.single(
+                rows, weights, capacity=fitting.max_components
+            )
+        )(folds.training)
+        runs = jax.vmap(_em.start, in_axes=(0, None))(single, fitting.regularization)
+        state = State(
             next=jnp.ones((), int),
             failures=jnp.zeros((), int),
             num_components=jnp.ones((), int),
             scores=jnp.full((fitting.max_components,), -jnp.inf, single.dtype),
             best=single,
-            last=single,
-        )
-
-    def advance(
-        index: jax.Array, weights: jax.Array, limit: jax.Array, state: State
-    ) -> State:
-        """Go on as far as the arrays have room."""
-        its_key, its_folds = (
-            jax.random.fold_in(key_starts, index),
-            folds(index, weights),
+            last=runs,
+            final=runs,
+            phase=jnp.zeros((), int),
         )
         if fitting.max_components == 1:
-            # The one Gaussian is its own fit.
-            runs = jax.vmap(_em.start, in_axes=(0, None))(state.last, fitting)
-            return _scored(state, runs, rows, its_folds, limit, problem)
-        room = jnp.minimum(limit, state.best.shape[1])
-        return jax.lax.while_loop(
-            lambda state: _is_open(state, room, fitting),
-            lambda state: _scored(
-                state,
-                _fit_folds(its_key, state, rows, its_folds.training, problem),
-                rows,
-                its_folds,
-                limit,
-                problem,
-            ),
+            return _only_gaussian(state, rows, weights, folds, limit, problem)
+        shuffled = None
+        if problem.dim_x is not None:
+            shuffled = _shuffled(folds, rows, weights, problem)
+        data = Data(rows, weights, folds, shuffled)
+        last_phase = 1 if shuffled is None else 2
+        state = jax.lax.while_loop(
+            lambda state: state.phase < last_phase,
+            lambda state: _stage(key_starts, state, data, limit, problem),
             state,
         )
-
-    states = over_groups(begin, index, weights)
-    states = over_groups(advance, index, weights, problem.limits, states)
-    if first == last:
-        return complete(states)
-
-    def go_on(states: State) -> Result:
-        missing = ((0, 0), (0, 0), (0, last - first), (0, 0))
-        states = states._replace(
-            best=jnp.pad(states.best, missing), last=jnp.pad(states.last, missing)
+        run = _best(state.final, weights, fitting)
+        place, linear = _implicit.polish(
+            _em_step.mixture(run.moments, fitting.regularization),
+            points,
+            weights,
+            fitting.regularization,
+            state.num_components,
         )
-        return complete(over_groups(advance, index, weights, problem.limits, states))
-
-    is_open = _is_open(states, problem.limits, fitting)
-    result: Result = jax.lax.cond(jnp.any(is_open), go_on, complete, states)
-    return result
-
-
-def fit_groups(problem: Problem, states: State) -> Fit:
-    """Fit each group to all its rows from the solution of each fold; keep the best."""
-    fitting = problem.fitting
-    rows, weights = _fixed(problem)
-
-    def fit(state: State, weights: jax.Array, limit: jax.Array) -> Fit:
-        if fitting.max_components == 1:
-            moments = _starts.single(rows, weights, capacity=1)
-            return Fit(
-                moments=moments,
-                num_components=state.num_components,
-                scores=state.scores,
-                num_steps=jnp.ones((), int),
-                converged=_em.start(moments, fitting).is_running,
-            )
-        run = likeliest(state.best, rows, weights, fitting, problem.block_size)
-        has_ended = state.failures >= fitting.patience
         return Fit(
-            moments=_implicit.polish(
-                run.moments, rows, weights, fitting.regularization
-            ),
+            place=place,
+            linear=linear,
             num_components=state.num_components,
             scores=state.scores,
             num_steps=run.num_steps,
-            # A search without a choice ends where it must.
-            converged=run.converged & (has_ended | (_fewest(limit, fitting) == limit)),
+            reason=_reasons.first_of(
+                broken=~run.converged & (run.num_steps < fitting.max_steps),
+                collapsed=jnp.sum(
+                    jnp.where(_em.collapsed(place, weights), place.mass, 0)
+                )
+                > _em.MUCH,
+                steps_ran_out=~run.converged,
+                # A search without a choice ends where it must.
+                components_ran_out=(state.failures < fitting.patience)
+                & (_fewest(limit, fitting) < limit),
+            ),
+            shuffled=None if shuffled is None else _best(state.last, weights, fitting),
         )
 
-    return over_groups(fit, states, weights, problem.limits)
+    index = jnp.arange(weights.shape[0])
+    return over_groups(of_group, index, weights, problem.limits)
 
 
-def likeliest(
-    starts: jax.Array,
+def _only_gaussian(
+    state: State,
     rows: Rows,
     weights: jax.Array,
-    fitting: Fitting,
-    block_size: int | None,
-) -> Run:
-    """Fit the same data from several starts ``(s, k, q)``, and keep the best fit."""
-    repeated = jnp.broadcast_to(weights[None], (starts.shape[0], *weights.shape))
-    runs = jax.vmap(_em.start, in_axes=(0, None))(starts, fitting)
-    runs = _em.finish_all(runs, rows, repeated, fitting, block_size)
-    best: Run = jax.tree.map(lambda leaf: leaf[jnp.argmax(runs.log_likelihood)], runs)
+    folds: Folds,
+    limit: jax.Array,
+    problem: Problem,
+) -> Fit:
+    """The fit of one component, which is its own solution."""
+    fitting = problem.fitting
+    look = _em.finish(
+        state.last,
+        rows,
+        jnp.where(
+            jnp.all(folds.validation == 0, axis=1, keepdims=True), 1, folds.validation
+        ),
+        fitting.regularization,
+        Course(tol=fitting.tol, max_steps=1),
+        problem.block_size,
+    )
+    state = _scored(state, state.last, look.log_likelihood, folds, limit, problem)
+    moments = _starts.single(rows, weights, capacity=1)
+    mixture = _em_step.mixture(moments, fitting.regularization)
+    place = _local.place(mixture, _em_step.ridge(mixture.means, fitting.regularization))
+    return Fit(
+        place=place,
+        linear=_implicit.linearize(place, rows.points, weights, limit),
+        num_components=state.num_components,
+        scores=state.scores,
+        num_steps=jnp.ones((), int),
+        reason=_reasons.first_of(broken=~_em_step.is_finite(place.density)),
+        shuffled=None,
+    )
+
+
+def _stage(
+    key: jax.Array, state: State, data: Data, limit: jax.Array, problem: Problem
+) -> State:
+    """Fit the folds with the next number of components, or all rows with the best."""
+    fitting, folds = problem.fitting, data.folds
+    is_open = (state.failures < fitting.patience) & (state.next <= limit)
+    is_open &= state.phase == 0
+    is_last = state.phase == 1
+    number = jnp.where(is_open, state.next, state.num_components)
+    rows, weights = data.rows, data.weights
+    if data.shuffled is not None:
+        moved, their_weights = data.shuffled
+        points, features, weights = _where(
+            is_last,
+            (moved.points, moved.features, their_weights),
+            (rows.points, rows.features, weights),
+        )
+        rows = rows._replace(points=points, features=features)
+    training = jnp.where(is_open, folds.training, weights[None])
+    # One component is solved by its start, and all rows start where the folds ended.
+    is_short = (is_open | is_last) & (number > 1)
+    starts = jax.lax.cond(
+        is_short,
+        lambda: _all_starts(
+            jax.random.fold_in(key, number), state, rows, training, number, problem
+        ),
+        lambda: jnp.broadcast_to(
+            state.best[None], (fitting.num_inits, *state.best.shape)
+        ),
+    )
+
+    def leg(i: jax.Array, carry: tuple[Run, jax.Array]) -> tuple[Run, jax.Array]:
+        """A short run from each start, a long one from the likeliest, a look at it."""
+        kept, _ = carry
+        is_short, is_long = i < fitting.num_inits, i == fitting.num_inits
+        at = jnp.where(is_short, starts[i], kept.moments)
+        short_steps = min(_SHORT_STEPS, fitting.max_steps)
+        look_steps = jnp.where(is_long, fitting.max_steps, 1)
+        runs = _em.finish(
+            jax.vmap(_em.start, in_axes=(0, None))(at, fitting.regularization),
+            rows,
+            jnp.where(is_short | is_long, training, look),
+            fitting.regularization,
+            Course(
+                # No gain is small enough to end a short run.
+                tol=jnp.where(is_long, fitting.tol, -jnp.inf),
+                max_steps=jnp.where(is_short, short_steps, look_steps),
+                number=number,
+            ),
+            problem.block_size,
+        )
+        is_better = _merit(runs, training, fitting) > _merit(kept, training, fitting)
+        is_better &= is_short
+        return _where(is_long | is_better, runs, kept), runs.log_likelihood
+
+    kept = state.last._replace(
+        moments=state.best,
+        log_likelihood=jnp.full_like(state.last.log_likelihood, -jnp.inf),
+    )
+    # The mean over no rows has no value, and is not wanted.
+    is_empty = jnp.all(folds.validation == 0, axis=1, keepdims=True)
+    look = jnp.where(is_empty, 1, folds.validation)
+    first = jnp.where(is_short, 0, fitting.num_inits)
+    last = jnp.where(is_open, fitting.num_inits + 2, fitting.num_inits + 1)
+    runs, held_out = jax.lax.fori_loop(
+        first, last, leg, (kept, jnp.zeros_like(kept.log_likelihood))
+    )
+    done = state._replace(
+        last=runs, final=_where(is_last, state.final, runs), phase=state.phase + 1
+    )
+    scored = _scored(state, runs, held_out, folds, limit, problem)
+    return _where(is_open, scored, done)
+
+
+def _best(runs: Run, weights: jax.Array, fitting: Fitting) -> Run:
+    """The best of runs that fit the same rows."""
+    repeated = jnp.broadcast_to(weights[None], (*runs.converged.shape, weights.size))
+    chosen = jnp.argmax(_merit(runs, repeated, fitting))
+    best: Run = jax.tree.map(lambda leaf: leaf[chosen], runs)
     return best
+
+
+def _merit(runs: Run, weights: jax.Array, fitting: Fitting) -> jax.Array:
+    """What runs are chosen by, ``(r,)``: their likelihood, if they have not collapsed.
+
+    The likelihood of those that have has no bound.
+    """
+    has_collapsed = jax.vmap(_em.has_collapsed, in_axes=(0, 0, None))(
+        runs, weights, fitting.regularization
+    )
+    return runs.log_likelihood - jnp.where(has_collapsed, _PENALTY, 0.0)
+
+
+def _where(condition: jax.Array, one: Result, other: Result) -> Result:
+    """Choose between trees, by a condition on their first axis if it has one."""
+
+    def choose(one: jax.Array, other: jax.Array) -> jax.Array:
+        missing = (1,) * (one.ndim - condition.ndim)
+        return jnp.where(condition.reshape(condition.shape + missing), one, other)
+
+    chosen: Result = jax.tree.map(choose, one, other)
+    return chosen
 
 
 def group_weights(groups: jax.Array, weights: jax.Array) -> jax.Array:
@@ -257,60 +418,60 @@ def over_groups(fn: Callable[..., Result], *groups: Any) -> Result:
     return single
 
 
-def pad(mixture: GaussianMixture, num_components: int) -> GaussianMixture:
-    """Add absent components, which stand where the first one does."""
-    missing = num_components - mixture.log_weights.shape[-1]
+def _twins(x: jax.Array) -> jax.Array:
+    """First of the rows that equal a row, ``(n,)``."""
+    index = jnp.arange(x.shape[0])
+    labels = distinct.rows(x).labels
+    return jax.ops.segment_min(index, labels, num_segments=x.shape[0])[labels]
 
-    def repeat(leaf: jax.Array) -> jax.Array:
-        first = jnp.repeat(leaf[:1], missing, axis=0)
-        return jnp.concatenate([leaf, first])
 
-    absent = jnp.full((missing,), -jnp.inf, mixture.log_weights.dtype)
-    return GaussianMixture(
-        log_weights=jnp.concatenate([mixture.log_weights, absent]),
-        means=repeat(mixture.means),
-        scale_trils=repeat(mixture.scale_trils),
+def _are_tied(twins: jax.Array, weights: jax.Array) -> jax.Array:
+    """Whether distinct rows are few, by the chance that two draws are one row."""
+    together = jax.ops.segment_sum(weights, twins, num_segments=weights.shape[0])
+    total = jnp.sum(weights) ** 2
+    distinct_rows = total / jnp.sum(together**2)
+    return distinct_rows < jnp.minimum(_FEW_ROWS, total / jnp.sum(weights**2) / 2)
+
+
+def _shuffled(
+    folds: Folds, rows: Rows, weights: jax.Array, problem: Problem
+) -> tuple[Rows, jax.Array]:
+    """Rows whose first columns come from other rows, and their weights."""
+    frame, order = problem.frame, folds.order
+    columns = linalg.product(rows.points, jax.lax.stop_gradient(frame.factor).T)
+    columns = jnp.concatenate(
+        [columns[:, : problem.dim_x], columns[order, problem.dim_x :]], axis=1
     )
+    points = linalg.product(columns, jax.lax.stop_gradient(frame.whitener).T)
+    moved = _em_step.as_rows(points, num_components=problem.fitting.max_components)
+    return moved, weights * weights[order]
 
 
-def _fixed(problem: Problem) -> tuple[Rows, jax.Array]:
-    """Rows, and their weights in each group, as constants under differentiation."""
-    points, weights = jax.lax.stop_gradient(
-        (problem.points, group_weights(problem.groups, problem.weights))
-    )
-    num_components = problem.fitting.max_components
-    return _em_step.as_rows(points, num_components=num_components), weights
+def _folds(key: jax.Array, weights: jax.Array, problem: Problem) -> Folds:
+    """Share the rows of positive weight out at random; without folds all train.
 
-
-def _capacities(fitting: Fitting) -> tuple[int, int]:
-    """Numbers of components that arrays have room for, at first and at last."""
-    most = fitting.max_components
-    if min(most, fitting.min_components + 1) > _FIRST_CAPACITY:
-        return most, most
-    return min(_FIRST_CAPACITY, most), most
-
-
-def _folds(key: jax.Array, weights: jax.Array, fitting: Fitting) -> Folds:
-    """Share the rows of positive weight out at random; without folds all train."""
+    Equal rows stay together, as nothing is to be validated on what it was trained on.
+    Rows far from all others train and do not validate: a fit without such a row is no
+    better or worse for how unlikely it finds it.
+    """
+    fitting = problem.fitting
     if fitting.criterion != "validation":
-        return Folds(weights[None], weights[None])
+        order = jnp.argsort(jax.random.uniform(key, weights.shape))
+        return Folds(weights[None], weights[None], order)
     n = weights.shape[0]
     # Rows of weight zero come last, so that they could as well not be there.
-    noise = jax.random.uniform(key, (n,))
-    order = jnp.argsort(jnp.where(weights > 0, noise, 2))
-    rank = jnp.zeros_like(order).at[order].set(jnp.arange(n))
+    noise = jax.random.uniform(key, (n,))[problem.twins]
+    noise = jnp.where(weights > 0, noise, 2)
     size = jnp.sum(weights > 0) // fitting.num_folds
+    order = jnp.argsort(noise)
+    rank = jnp.searchsorted(noise[order], noise).astype(size.dtype)
     fold = rank // jnp.maximum(size, 1)
     is_validated = fold[None] == jnp.arange(fitting.num_folds)[:, None]
     return Folds(
         training=jnp.where(is_validated, 0, weights[None]),
-        validation=jnp.where(is_validated, weights[None], 0),
+        validation=jnp.where(is_validated & ~problem.is_far[None], weights[None], 0),
+        order=order,
     )
-
-
-def _is_open(state: State, limit: jax.Array, fitting: Fitting) -> jax.Array:
-    """Whether a search goes on, up to ``limit`` components."""
-    return (state.failures < fitting.patience) & (state.next <= limit)
 
 
 def _fewest(limit: jax.Array, fitting: Fitting) -> jax.Array:
@@ -318,128 +479,88 @@ def _fewest(limit: jax.Array, fitting: Fitting) -> jax.Array:
     return jnp.minimum(fitting.min_components, limit)
 
 
-def _fit_folds(
-    key: jax.Array, state: State, rows: Rows, training: jax.Array, problem: Problem
-) -> Run:
-    """Best fit of each fold with the next number of components."""
-    fitting, num_components = problem.fitting, state.next
-    key = jax.random.fold_in(key, num_components)
-    starts = _all_starts(key, rows, training, state.last, num_components, problem)
-    num_folds, num_inits = starts.shape[:2]
-    runs = jax.vmap(_em.start, in_axes=(0, None))(
-        starts.reshape(-1, *starts.shape[2:]), fitting
-    )
-    # One component is solved by its start.
-    most = min(_SHORT_STEPS, fitting.max_steps)
-    number = jnp.where(num_components == 1, 0, most)
-    # No gain is small enough to end a short run.
-    endless = dataclasses.replace(fitting, tol=jnp.full_like(training[0, 0], -jnp.inf))
-
-    def short(run: Run, weights: jax.Array) -> Run:
-        moved: Run = jax.lax.fori_loop(
-            0, number, lambda _, run: _em.advance(run, rows, weights, endless), run
-        )
-        return moved
-
-    runs = _em.over_runs(
-        short,
-        runs,
-        jnp.repeat(training, num_inits, axis=0),
-        at_once=_em.runs_at_once(rows, fitting.max_components, problem.block_size),
-    )
-    by_fold = runs.log_likelihood.reshape(num_folds, num_inits)
-    chosen = jnp.argmax(by_fold, axis=1) + num_inits * jnp.arange(num_folds)
-    runs = jax.tree.map(lambda leaf: leaf[chosen], runs)
-    return _em.finish_all(runs, rows, training, fitting, problem.block_size)
-
-
 def _all_starts(
     key: jax.Array,
+    state: State,
     rows: Rows,
     training: jax.Array,
-    last: jax.Array,
     num_components: jax.Array,
     problem: Problem,
 ) -> jax.Array:
-    """Starts ``(f, i, k, q)``: two splits of the last fits, the others k-means."""
-    capacity, num_inits = last.shape[1], problem.fitting.num_inits
-    number = min(num_inits, 2)
+    """Starts ``(i, f, k, q)``: two splits of the last fits, the others k-means."""
+    last = state.last.moments
+    num_folds, capacity = last.shape[:2]
+    num_inits = problem.fitting.num_inits
     splits = jax.vmap(
-        lambda last: jnp.stack(_starts.split(last, num_components, number=number))
+        lambda last: jnp.stack(
+            _starts.split(last, num_components, number=min(num_inits, 2))
+        ),
+        out_axes=1,
     )(last)
-    # One component cannot come from a split; the last fits are those of one already.
-    splits = jnp.where(num_components == 1, last[:, None], splits)
     if num_inits <= 2:
         return splits
     number = num_inits - 2
     clusters = _em.over_runs(
-        lambda key, weights: _starts.kmeans(
-            key, rows, weights, num_components, capacity=capacity
+        lambda uniform, weights: _starts.kmeans(
+            uniform, rows, weights, num_components, capacity=capacity
         ),
-        jax.random.split(key, training.shape[0] * number),
-        jnp.repeat(training, number, axis=0),
-        at_once=_em.runs_at_once(
-            rows, problem.fitting.max_components, problem.block_size
-        ),
+        jax.random.uniform(key, (number * num_folds, capacity), training.dtype),
+        jnp.tile(training, (number, 1)),
+        at_once=_em.runs_at_once(rows.points, capacity, problem.block_size),
     )
-    clusters = clusters.reshape(-1, number, *clusters.shape[1:])
-    return jnp.concatenate([splits, clusters], axis=1)
+    clusters = clusters.reshape(number, num_folds, *clusters.shape[1:])
+    return jnp.concatenate([splits, clusters])
 
 
 def _scored(
     state: State,
     runs: Run,
-    rows: Rows,
+    held_out: jax.Array,
     folds: Folds,
     limit: jax.Array,
     problem: Problem,
 ) -> State:
     """Go to the next number of components, after the score of this one."""
     fitting = problem.fitting
-    score = _score(runs, rows, folds, state.next, problem)
+    score = _score(held_out, folds, state.next, runs.moments.shape[2], fitting)
     fewest = _fewest(limit, fitting)
     numbers = jnp.arange(1, fitting.max_components + 1)
     best_score = jnp.max(jnp.where(numbers < fewest, -jnp.inf, state.scores))
     may_be_chosen = state.next >= fewest
     # The first that may be chosen is, even if its score is NaN.
     is_best = may_be_chosen & ((score > best_score) | (state.next == fewest))
-    has_failed = may_be_chosen & ~(score - best_score > _MIN_GAIN)
+    # One that has no score has not failed: more components may have one.
+    has_failed = jnp.isfinite(score) & ~(score > best_score + _MIN_GAIN)
+    has_failed &= may_be_chosen
     return State(
         next=state.next + 1,
         failures=jnp.where(has_failed, state.failures + 1, 0),
         num_components=jnp.where(is_best, state.next, state.num_components),
         scores=state.scores.at[state.next - 1].set(score),
         best=jnp.where(is_best, runs.moments, state.best),
-        last=runs.moments,
+        last=runs,
+        final=state.final,
+        phase=state.phase,
     )
 
 
 def _score(
-    runs: Run,
-    rows: Rows,
+    held_out: jax.Array,
     folds: Folds,
     num_components: jax.Array,
-    problem: Problem,
+    num_features: int,
+    fitting: Fitting,
 ) -> jax.Array:
-    """Score of a number of components, in nats per sample."""
-    fitting = problem.fitting
+    """Score of a number of components, in nats per sample.
 
-    def held_out(density: _em_step.Density, weights: jax.Array) -> jax.Array:
-        log_density = _em_step.log_densities(density, rows)
-        return jnp.sum(jnp.where(weights == 0, 0, weights * log_density))
-
-    by_fold = _em.over_runs(
-        held_out,
-        runs.density,
-        folds.validation,
-        at_once=_em.runs_at_once(rows, fitting.max_components, problem.block_size),
-    )
-    # Not by fold, as one without rows has no mean.
-    score = jnp.sum(by_fold) / jnp.sum(folds.validation)
+    From the mean log-likelihoods of the folds, ``(f,)``, where they have rows.
+    """
+    by_fold = jnp.sum(folds.validation, axis=1)
+    total = jnp.sum(jnp.where(by_fold == 0, 0, by_fold * held_out))
+    score = total / jnp.sum(by_fold)
     if fitting.criterion == "validation":
         return score
     count = jnp.sum(folds.validation > 0).astype(score.dtype)
-    q = runs.moments.shape[2]
-    num_parameters = (num_components * q - 1).astype(score.dtype)
+    num_parameters = (num_components * num_features - 1).astype(score.dtype)
     factor = 1.0 if fitting.criterion == "aic" else jnp.log(count) / 2
     return score - factor * num_parameters / count

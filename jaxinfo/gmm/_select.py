@@ -7,9 +7,10 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.gmm import _em, _options, _search, _starts, _whitening
+from jaxinfo.gmm import _em, _local, _options, _reasons, _search, _starts, _whitening
 from jaxinfo.gmm._options import Fitting
-from jaxinfo.gmm._search import Fit, Problem, State
+from jaxinfo.gmm._reasons import Reason
+from jaxinfo.gmm._search import Fit, Problem
 from jaxinfo.gmm._types import FitResult, Selection
 
 
@@ -23,7 +24,7 @@ def fit(
     weights: ArrayLike | None = None,
     tol: ArrayLike = 1e-5,
     max_steps: int = 1000,
-    regularization: ArrayLike = 1e-6,
+    regularization: ArrayLike = 1e-10,
 ) -> FitResult:
     r"""Fit a Gaussian mixture with a given number of components.
 
@@ -86,10 +87,7 @@ def fit(
     limits = jnp.full_like(problem.limits, num_components)
     problem = dataclasses.replace(problem, limits=limits)
 
-    def complete(states: State) -> FitResult:
-        return _only_fit(problem, states)[1]
-
-    return _search.search(key, problem, complete)
+    return _only_fit(key, problem)[1]
 
 
 @compiled.jit
@@ -153,35 +151,34 @@ def select(
     weights = _options.weights_of(weights, x)
     problem = _search.one_group(x, weights, fitting.of(x))
 
-    def complete(states: State) -> Selection:
-        fit, result = _only_fit(problem, states)
-        return Selection(
-            mixture=result.mixture,
-            num_components=fit.num_components,
-            scores=fit.scores - _whitening.log_det(problem.frame),
-            log_likelihood=result.log_likelihood,
-            num_steps=fit.num_steps,
-            converged=fit.converged & jnp.isfinite(result.log_likelihood),
-        )
-
-    return _search.search(key, problem, complete)
+    fit, result = _only_fit(key, problem)
+    return Selection(
+        mixture=result.mixture,
+        num_components=fit.num_components,
+        scores=fit.scores - _whitening.log_det(problem.frame),
+        log_likelihood=result.log_likelihood,
+        num_steps=fit.num_steps,
+        converged=result.converged,
+        reason=result.reason,
+    )
 
 
-def _only_fit(problem: Problem, states: State) -> tuple[Fit, FitResult]:
-    """The fit of the only group, also in the units of the data and padded."""
-    fitting = problem.fitting
-    fit = jax.tree.map(lambda leaf: leaf[0], _search.fit_groups(problem, states))
+def _only_fit(key: jax.Array, problem: Problem) -> tuple[Fit, FitResult]:
+    """The fit of the only group, also in the units of the data."""
+    groups = jax.lax.stop_gradient(_search.search(key, problem))
+    fit: Fit = jax.tree.map(lambda leaf: leaf[0], groups)
+    mixture = fit.place.fit
     result = _em.result(
-        fit.moments,
+        mixture,
+        _local.ridge(mixture.means, problem.fitting.regularization),
         problem.frame,
         problem.points,
         problem.weights,
-        fitting.regularization,
     )
-    missing = fitting.max_components - fit.moments.shape[0]
+    reason = _reasons.worse_of(problem.flaw, fit.reason)
+    reason = jnp.where(
+        (reason == 0) & ~jnp.isfinite(result.log_likelihood), Reason.BROKEN, reason
+    )
     return fit, result._replace(
-        mixture=_search.pad(result.mixture, fitting.max_components),
-        num_steps=fit.num_steps,
-        converged=fit.converged,
-        collapsed=jnp.pad(result.collapsed, (0, missing)),
+        num_steps=fit.num_steps, converged=reason == 0, reason=reason
     )

@@ -82,7 +82,7 @@ def initialize(
     check_num_components(num_components, x.shape[0])
     checks.one_of("method", method, _METHODS)
     weights = _options.weights_of(weights, x)
-    frame, points = _whitening.whiten(x, weights)
+    frame, points, _, _ = _whitening.whiten(x, weights)
     key_start, key_move = jax.random.split(key)
     if method in ("points", "box"):
         start = _spheres(key_start, key_move, points, weights, num_components, method)
@@ -92,7 +92,7 @@ def initialize(
 
 
 def kmeans(
-    key: jax.Array,
+    uniform: jax.Array,
     rows: Rows,
     weights: jax.Array,
     num_components: Any,
@@ -101,32 +101,45 @@ def kmeans(
 ) -> jax.Array:
     """Moments of clusters by k-means++ and a few Lloyd steps.
 
-    Covariances are shrunk to the pooled one by ``d + 2`` pseudo-observations.
+    Covariances are shrunk to the pooled one by ``d + 2`` pseudo-observations. Random
+    numbers ``uniform`` ``(capacity,)`` draw the centres.
     ``num_components`` may be traced; the rest of ``capacity`` stays absent.
     """
     points = rows.points
     is_present = jnp.arange(capacity) < num_components
-    centres = _plus_plus(key, points, weights, num_components, capacity=capacity)
+    centres = _plus_plus(uniform, points, weights, num_components)
     share = weights / jnp.sum(weights)
 
     def assign(centres: jax.Array) -> jax.Array:
         distances = pairwise.squared_distances(centres, points)
         distances = jnp.where(is_present[:, None], distances, jnp.inf)
-        label = jnp.argmin(distances, axis=0)
+        label: jax.Array = jnp.argmin(distances, axis=0)
+        return label
+
+    def weighed(label: jax.Array) -> jax.Array:
         is_own = label[None] == jnp.arange(capacity)[:, None]
         return jnp.where(is_own, share[None], 0)
 
-    def lloyd(centres: jax.Array, _: None) -> tuple[jax.Array, None]:
-        membership = assign(centres)
+    def lloyd(
+        carry: tuple[jax.Array, jax.Array], _: None
+    ) -> tuple[tuple[jax.Array, jax.Array], None]:
+        centres = carry[0]
+        label = assign(centres)
+        membership = weighed(label)
         mass = jnp.sum(membership, axis=1, keepdims=True)
         is_empty = mass == 0
         moved = linalg.product(membership, points) / jnp.where(is_empty, 1, mass)
-        return jnp.where(is_empty, centres, moved), None
+        return (jnp.where(is_empty, centres, moved), label), None
 
-    centres, _ = jax.lax.scan(lloyd, centres, None, length=_LLOYD_STEPS)
-    membership = assign(centres)
-    raw = linalg.product(membership, _em_step.features_of(rows).T)
-    return shrink(_em_step.from_raw(raw), jnp.sum(weights > 0))
+    # The means of the last labels are the last centres.
+    start = centres, jnp.zeros(points.shape[:1], int)
+    (centres, label), _ = jax.lax.scan(lloyd, start, None, length=_LLOYD_STEPS + 1)
+    # About the means, as a cluster far off would lose its digits.
+    features = _em_step.features(points - centres[label])
+    about = _em_step.from_raw(linalg.product(weighed(label), features.T))
+    mass, offsets, covariances = _em_step.unpack(about)
+    moments = _em_step.pack(mass, centres + offsets, covariances)
+    return shrink(moments, jnp.sum(weights > 0))
 
 
 def shrink(moments: jax.Array, num_rows: jax.Array) -> jax.Array:
@@ -191,15 +204,9 @@ def single(rows: Rows, weights: jax.Array, *, capacity: int) -> jax.Array:
 
 
 def _plus_plus(
-    key: jax.Array,
-    points: jax.Array,
-    weights: jax.Array,
-    num_components: Any,
-    *,
-    capacity: int,
+    uniform: jax.Array, points: jax.Array, weights: jax.Array, num_components: Any
 ) -> jax.Array:
     """Centres drawn from the rows, each by the squared distance to those before."""
-    uniform = jax.random.uniform(key, (capacity,), points.dtype)
 
     def draw(chances: jax.Array, k: Any) -> jax.Array:
         cumulated = jnp.cumsum(chances)
@@ -211,7 +218,7 @@ def _plus_plus(
         return points[index]
 
     first = draw(weights, 0)
-    centres = jnp.broadcast_to(first[None], (capacity, points.shape[1]))
+    centres = jnp.broadcast_to(first[None], (uniform.shape[0], points.shape[1]))
     nearest = jnp.sum((points - first[None]) ** 2, axis=1)
 
     def add(k: Any, carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -255,7 +262,10 @@ def _clusters(
         raw = linalg.product(given, _em_step.features_of(rows).T)
         moments = _em_step.from_raw(raw)
     else:
-        moments = kmeans(key, rows, weights, num_components, capacity=num_components)
+        uniform = jax.random.uniform(key, (num_components,), points.dtype)
+        moments = kmeans(
+            uniform, rows, weights, num_components, capacity=num_components
+        )
     start = _em_step.mixture(moments, jnp.asarray(_REGULARIZATION, points.dtype))
     if method != "jitter":
         return start

@@ -32,6 +32,8 @@ class FitResult(NamedTuple):
             ran out or a step was not finite. Shape ``()``, boolean.
         collapsed: Components that hold less than one average sample or are as narrow
             as the regularisation. Shape ``(k,)``, boolean.
+        reason: Why the fit is not to be trusted, a number of `Reason`; zero if nothing
+            was found. Shape ``()``, integer.
     """
 
     mixture: GaussianMixture
@@ -39,6 +41,7 @@ class FitResult(NamedTuple):
     num_steps: jax.Array
     converged: jax.Array
     collapsed: jax.Array
+    reason: jax.Array
 
 
 class Selection(NamedTuple):
@@ -52,8 +55,9 @@ class Selection(NamedTuple):
             ``(max_components,)``.
         log_likelihood: Mean log-likelihood of a sample, in nats. Shape ``()``.
         num_steps: EM steps of the fit to all data. Shape ``()``, integer.
-        converged: Whether this fit converged and the search ended before
-            ``max_components`` (unless that is 1). Shape ``()``, boolean.
+        converged: Whether the mixture can be used: ``reason`` is zero. Shape ``()``,
+            boolean.
+        reason: Why it cannot, a number of `Reason`. Shape ``()``, integer.
     """
 
     mixture: GaussianMixture
@@ -62,6 +66,7 @@ class Selection(NamedTuple):
     log_likelihood: jax.Array
     num_steps: jax.Array
     converged: jax.Array
+    reason: jax.Array
 
 
 class Estimate(NamedTuple):
@@ -84,8 +89,9 @@ class Estimate(NamedTuple):
             for a fit that failed. Shape ``(num_replicates,)``.
         num_failed: Replicates left out as not finite. Shape ``()``, integer.
         num_components: Chosen number of components. Shape ``()``, integer.
-        converged: Whether the fit, the search and all replicates ended well. Shape
-            ``()``.
+        converged: Whether the number and its error can be used: ``reason`` is zero.
+            Shape ``()``.
+        reason: Why they cannot, a number of `Reason`. Shape ``()``, integer.
         num_steps: EM steps of the fit to all data. Shape ``()``, integer.
         mixture: Fit to all data, padded with absent components.
         scores: Criterion for each number of components. Shape ``(max_components,)``.
@@ -100,6 +106,7 @@ class Estimate(NamedTuple):
     num_failed: jax.Array
     num_components: jax.Array
     converged: jax.Array
+    reason: jax.Array
     num_steps: jax.Array
     mixture: GaussianMixture
     scores: jax.Array

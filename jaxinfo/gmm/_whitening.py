@@ -1,14 +1,36 @@
 """Whitening: standardised coordinates in which fits are made, and data without any."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxinfo._numerics import linalg
+from jaxinfo.gmm import _reasons
 from jaxinfo.gmm._types import GaussianMixture
+
+# Deviations from where on rows count as no farther off.
+_FAR = 10.0
+# How often means and deviations are taken anew.
+_PASSES = 24
+
+
+class White(NamedTuple):
+    """Data in a frame of their own.
+
+    Attributes:
+        frame: The frame.
+        points: The data in it. Shape ``(n, d)``.
+        is_far: Whether a row is far from all others. Shape ``(n,)``.
+        flaw: A `Reason` why there is no frame, or zero. Shape ``()``.
+    """
+
+    frame: "Frame"
+    points: jax.Array
+    is_far: jax.Array
+    flaw: jax.Array
 
 
 class Frame(NamedTuple):
@@ -32,10 +54,13 @@ class Frame(NamedTuple):
     whitener: jax.Array
 
 
-def whiten(x: jax.Array, weights: jax.Array) -> tuple[Frame, jax.Array]:
-    """Frame of weighted data, and the data in it.
+def whiten(x: jax.Array, weights: jax.Array) -> White:
+    """Whiten weighted data.
 
-    Everything is NaN where the covariance is singular to rounding. Rows of weight zero
+    Rows that are more than `_FAR` deviations off count as if they were that far: so few
+    as one in `_FAR` squared then leave the others a frame of their own size.
+
+    Everything is NaN where the columns are dependent to rounding. Rows of weight zero
     stand where the first other row stands.
     """
     is_used = weights > 0
@@ -47,29 +72,79 @@ def whiten(x: jax.Array, weights: jax.Array) -> tuple[Frame, jax.Array]:
 
     largest = jnp.max(jnp.abs(constant), axis=0)
     largest = jnp.where(largest == 0, 1, largest)
-    unit = constant / largest[None]
-    mean = jnp.sum(share * unit, axis=0)
-    # A second pass, as the first rounds at the size of the sum.
-    mean = mean + jnp.sum(share * (unit - mean[None]), axis=0)
-    deviation = jnp.sqrt(jnp.sum(share * (unit - mean[None]) ** 2, axis=0))
-
+    mean, deviation = _location_and_scale(constant / largest[None], share)
     standard = (offset / largest[None] - mean[None]) / deviation[None]
-    fixed = jax.lax.stop_gradient(standard)
-    factor = linalg.cholesky(linalg.product((share * fixed).T, fixed))
-    pivots = jnp.diagonal(factor) ** 2
+    factor, whitener, is_far = _orthogonalized(jax.lax.stop_gradient(standard), share)
+    # Rounding may leave a rest where there is none.
     dim = x.shape[1]
+    pivots = jnp.diagonal(factor)
     is_regular = jnp.all(pivots > 16 * dim * float(np.finfo(x.dtype).eps))
-    # Rounding may leave pivots of a size where there are none.
     is_regular = is_regular & (jnp.sum(is_used) > dim)
-    factor = jnp.where(is_regular, factor, jnp.nan)
-    whitener = linalg.invert_factor(factor)
     frame = Frame(
         centre=jax.lax.stop_gradient(first) + mean * largest,
         scale=deviation * largest,
-        factor=factor,
-        whitener=whitener,
+        factor=jnp.where(is_regular, factor, jnp.nan),
+        whitener=jnp.where(is_regular, whitener, jnp.nan),
     )
-    return frame, linalg.product(standard, whitener.T)
+    is_valid = jnp.all(jnp.isfinite(x)) & jnp.all(jnp.isfinite(weights))
+    is_valid &= jnp.any(is_used)
+    return White(
+        frame=frame,
+        points=linalg.product(standard, frame.whitener.T),
+        is_far=is_far,
+        flaw=_reasons.first_of(invalid=~is_valid, singular=~is_regular),
+    )
+
+
+def _location_and_scale(x: jax.Array, share: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Means and deviations of columns, those far off drawn in until these stay."""
+
+    def refine(_: int, so_far: tuple[jax.Array, jax.Array]) -> Any:
+        mean, deviation = so_far
+        offset = _drawn_in(x - mean[None], deviation)
+        # Sums of offsets from the last mean round at their size, not at its own.
+        shift = jnp.sum(share * offset, axis=0)
+        squares = jnp.sum(share * (offset - shift[None]) ** 2, axis=0)
+        return mean + shift, jnp.sqrt(squares)
+
+    start = jnp.zeros_like(x[0]), jnp.full_like(x[0], jnp.inf)
+    result: tuple[jax.Array, jax.Array] = jax.lax.fori_loop(0, _PASSES, refine, start)
+    return result
+
+
+def _orthogonalized(
+    standard: jax.Array, share: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Factor of the covariance of columns, its inverse, and which rows are far off.
+
+    Cholesky factors of what is left after the last one lose as many digits as the
+    columns are near dependent; one alone would lose twice as many (shifted Cholesky QR:
+    Fukaya et al., https://doi.org/10.1137/18M1218212, 2020).
+    """
+    dim = standard.shape[1]
+    identity = jnp.eye(dim, dtype=standard.dtype)
+    shift = 8 * dim * float(np.finfo(standard.dtype).eps)
+
+    def refine(i: int, so_far: tuple[jax.Array, jax.Array]) -> Any:
+        factor, whitener = so_far
+        points = linalg.product(standard, whitener.T)
+        near = _drawn_in(points, jnp.ones_like(points[0]))
+        gram = linalg.product((share * near).T, near)
+        its_factor = linalg.cholesky(gram + jnp.where(i < 2, shift, 0) * identity)
+        return (
+            linalg.product(factor, its_factor),
+            linalg.product(linalg.invert_factor(its_factor), whitener),
+        )
+
+    factor, whitener = jax.lax.fori_loop(0, 4, refine, (identity, identity))
+    points = linalg.product(standard, whitener.T)
+    return factor, whitener, jnp.any(jnp.abs(points) > _FAR, axis=1)
+
+
+def _drawn_in(offset: jax.Array, deviation: jax.Array) -> jax.Array:
+    """Offsets ``(n, d)``, none of more than `_FAR` deviations."""
+    reach = _FAR * deviation[None]
+    return jnp.clip(offset, -reach, reach)
 
 
 def log_det(frame: Frame) -> jax.Array:
