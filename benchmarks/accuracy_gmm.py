@@ -1,8 +1,10 @@
 """Bias, error and coverage of estimated information on samples of known information.
 
     python benchmarks/accuracy_gmm.py [--seeds 100] [--sizes 200 500 2000]
+        [--dims 1 2 3 5]
 
-prints a table. With an environment of gmm-mi (see `gmm_mi_peer`), and for as many
+prints a table: with 1 dimension a side the families of pairs of scalars, with more
+those of vectors. With an environment of gmm-mi (see `gmm_mi_peer`), and for as many
 samples of each line as ``--reference-seeds`` says, gmm-mi's figures stand beside.
 """
 
@@ -14,7 +16,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.special import digamma
+import scipy.stats
+from scipy.special import digamma, gammaln
 from tqdm import tqdm
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -48,10 +51,62 @@ def weinman(rng, n, alpha):
     return np.log(x), np.log(y), truth
 
 
+def sparse_gaussian(rng, n, dim):
+    """Normal vectors of which the first two coordinates are correlated, by 0.8."""
+    x, noise = rng.normal(size=(2, n, dim))
+    rho = np.where(np.arange(dim) < 2, 0.8, 0.0)
+    y = rho * x + np.sqrt(1 - rho**2) * noise
+    return x, y, -np.sum(np.log1p(-(rho**2))) / 2
+
+
+def uniform(rng, n, dim):
+    """The same seen through their distribution function, which changes nothing."""
+    x, y, truth = sparse_gaussian(rng, n, dim)
+    return scipy.stats.norm.cdf(x), scipy.stats.norm.cdf(y), truth
+
+
+def student(rng, n, dim, freedom=5):
+    """The same over the root of one chi-squared variable a row."""
+    x, y, truth = sparse_gaussian(rng, n, dim)
+    scale = np.sqrt(freedom / rng.chisquare(freedom, size=(n, 1)))
+
+    def excess(k):
+        return gammaln(k / 2) - k / 2 * digamma(k / 2)
+
+    truth = truth + excess(freedom) + excess(freedom + 2 * dim)
+    return scale * x, scale * y, truth - 2 * excess(freedom + dim)
+
+
+def asinh_student(rng, n, dim):
+    """Student's vectors of three degrees of freedom through asinh."""
+    x, y, truth = student(rng, n, dim, 3)
+    return np.arcsinh(x), np.arcsinh(y), truth
+
+
+def spiral(rng, n, dim):
+    """Sparse Gaussians, x and y turned by an angle that grows with their norm."""
+    x, y, truth = sparse_gaussian(rng, n, dim)
+
+    def turned(x):
+        angle = np.sum(x**2, axis=1) / dim
+        first = np.cos(angle) * x[:, 0] - np.sin(angle) * x[:, 1]
+        second = np.sin(angle) * x[:, 0] + np.cos(angle) * x[:, 1]
+        return np.column_stack([first, second, x[:, 2:]])
+
+    return turned(x), turned(y), truth
+
+
 FAMILIES = {
     "Gaussian": (gaussian, (0.0, 0.3, 0.6, 0.9)),
     "gamma-exponential": (gamma_exponential, (0.3, 1.0, 3.0)),
     "ordered Weinman": (weinman, (0.3, 1.0, 3.0)),
+}
+VECTORS = {
+    "sparse Gaussian": sparse_gaussian,
+    "uniform": uniform,
+    "Student": student,
+    "asinh of Student": asinh_student,
+    "spiral": spiral,
 }
 
 
@@ -61,7 +116,7 @@ def estimates(keys, x, y):
 
     def one(arguments):
         key, x, y = arguments
-        result = gmm.mutual_information(key, x[:, None], y[:, None])
+        result = gmm.mutual_information(key, x, y)
         return result.value, result.standard_error, result.plugin, result.converged
 
     return jax.lax.map(one, (keys, x, y))
@@ -107,10 +162,11 @@ def cell(family, parameter, n, num_seeds, num_reference_seeds):
     samples = [family(rng, n, parameter) for _ in range(num_seeds)]
     x, y = (np.stack(part) for part in list(zip(*samples, strict=True))[:2])
     keys = jax.random.split(jax.random.key(n), num_seeds)
-    results = estimates(keys, *(jnp.asarray(z, jnp.float32) for z in (x, y)))
+    columns = (z if z.ndim == 3 else z[:, :, None] for z in (x, y))
+    results = estimates(keys, *(jnp.asarray(z, jnp.float32) for z in columns))
     value, error, plugin, converged = map(np.asarray, results)
     truth, reference = samples[0][2], None
-    if num_reference_seeds:
+    if num_reference_seeds and x.ndim == 2:
         pairs = np.stack([x, y], axis=2)[:num_reference_seeds]
         reference = accuracy(*gmm_mi_peer.estimates(pairs)[:, 1:].T, truth)
     return Cell(
@@ -120,6 +176,13 @@ def cell(family, parameter, n, num_seeds, num_reference_seeds):
         converged=converged.mean(),
         reference=reference,
     )
+
+
+def families(dim):
+    """Families of ``dim`` dimensions a side, and their parameters."""
+    if dim == 1:
+        return FAMILIES
+    return {f"{name}, {dim} + {dim}": (law, (dim,)) for name, law in VECTORS.items()}
 
 
 def bias_and_rmse(one):
@@ -152,13 +215,15 @@ def main(argv=None):
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--reference-seeds", type=int, default=20)
     parser.add_argument("--sizes", type=int, nargs="+", default=[200, 500, 2000])
+    parser.add_argument("--dims", type=int, nargs="+", default=[1])
     parser.add_argument("--markdown", type=pathlib.Path, help="file for the table")
     arguments = parser.parse_args(argv)
     number = arguments.reference_seeds if gmm_mi_peer.is_available() else 0
     tasks = [
         (name, family, parameter, n)
         for n in arguments.sizes
-        for name, (family, parameters) in FAMILIES.items()
+        for dim in arguments.dims
+        for name, (family, parameters) in families(dim).items()
         for parameter in parameters
     ]
     lines = [

@@ -94,6 +94,7 @@ QUESTIONS = {
             "independence_test",
             "confidence_interval",
         ),
+        "What if columns are far from Gaussian?": ("normal_scores",),
         "What are the entropy of a sample and the divergence of two?": (
             "entropy",
             "marginal_kl_divergence",

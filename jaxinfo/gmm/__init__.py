@@ -29,6 +29,7 @@ from jaxinfo.gmm._mixtures import (
 )
 from jaxinfo.gmm._options import Fitting, Sampling
 from jaxinfo.gmm._reasons import Reason
+from jaxinfo.gmm._scores import normal_scores
 from jaxinfo.gmm._select import fit, select
 from jaxinfo.gmm._starts import initialize
 from jaxinfo.gmm._types import (
@@ -69,6 +70,7 @@ __all__ = [
     "mixture_mutual_information",
     "mutual_information",
     "mutual_information_matrix",
+    "normal_scores",
     "pointwise_mutual_information",
     "responsibilities",
     "sample",

@@ -97,10 +97,14 @@ def _refit(
     # As they are, or what they are made from block by block.
     source = features(place.density, points) if is_held else place.density
 
+    def look(raw: jax.Array) -> tuple[Density, jax.Array]:
+        """Density of sums in the coordinates of the fit, and whether there is one."""
+        local = _em_step.density(_local.local_mixture(raw, place.blur))
+        return local, jnp.all(raw[:, 0] >= 0) & _em_step.is_finite(local)
+
     def evaluate(raw: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Log-likelihood, ``-inf`` where a mixture is none, and the next sums."""
-        local = _em_step.density(_local.local_mixture(raw, place.blur))
-        is_valid = jnp.all(raw[:, 0] >= 0) & _em_step.is_finite(local)
+        local, is_valid = look(raw)
         local = local._replace(constants=local.constants - log_scales)
 
         def of_part(part: Any) -> tuple[jax.Array, jax.Array]:
@@ -132,12 +136,14 @@ def _refit(
         is_better = log_likelihood >= carry.log_likelihood
         landed = jnp.where(is_better, moved, carry.second)
 
+        is_valid = log_likelihood > -jnp.inf
         phase = carry.num_evaluations % 3
         is_leap, is_landing = phase == 1, phase == 2
         return _Cycle(
             start=jnp.where(is_landing, landed, carry.start),
             at=jnp.where(is_leap, leap, jnp.where(is_landing, landed, moved)),
             second=jnp.where(is_leap, moved, carry.second),
+            valid=jnp.where(is_valid, carry.at, carry.valid),
             log_likelihood=log_likelihood,
             gap=jnp.max(jnp.abs(moved - carry.at)),
             num_evaluations=carry.num_evaluations + 1,
@@ -148,6 +154,7 @@ def _refit(
         start=raw,
         at=raw,
         second=raw,
+        valid=raw,
         log_likelihood=jnp.zeros((), raw.dtype),
         gap=jnp.asarray(jnp.inf, raw.dtype),
         num_evaluations=jnp.zeros((), int),
@@ -173,7 +180,9 @@ def _refit(
         weights,
         at_once=_em.runs_at_once(points, k, block_size),
     )
-    return jax.vmap(_local.moved, in_axes=(None, 0))(place, last.at)
+    is_valid = jax.vmap(lambda raw: look(raw)[1])(last.at)
+    ends = jnp.where(is_valid[:, None, None], last.at, last.valid)
+    return jax.vmap(_local.moved, in_axes=(None, 0))(place, ends)
 
 
 class _Cycle(NamedTuple):
@@ -183,6 +192,7 @@ class _Cycle(NamedTuple):
         start: Where it began.
         at: Where to evaluate next: the start, one step on, or after the leap.
         second: Two steps on.
+        valid: The last place evaluated that is one of a mixture.
         log_likelihood: At the place evaluated last.
         gap: Largest change by the last step of EM.
         num_evaluations: Evaluations so far.
@@ -191,6 +201,7 @@ class _Cycle(NamedTuple):
     start: jax.Array
     at: jax.Array
     second: jax.Array
+    valid: jax.Array
     log_likelihood: jax.Array
     gap: jax.Array
     num_evaluations: jax.Array

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jaxinfo._numerics import guarded, linalg
 from jaxinfo.gmm import (
     _bootstrap,
     _em,
@@ -25,9 +26,16 @@ from jaxinfo.gmm import (
 from jaxinfo.gmm._em import Run
 from jaxinfo.gmm._integrals import Nodes
 from jaxinfo.gmm._options import Sampling
-from jaxinfo.gmm._search import Problem
+from jaxinfo.gmm._search import Fit, Problem
 from jaxinfo.gmm._types import Estimate, GaussianMixture
 
+# Gain of the log-likelihood of held-out rows, in nats, by more components than one,
+# from where on these are needed: about 400 to one.
+_GAIN = 6.0
+# Shares of what two estimates differ by, squared, in the variance of a value: of the
+# correction of the bias, and of the means over the fit and over the data.
+_BIAS = 1.0
+_MISFIT = 0.5
 # Mean entropy of responsibilities from where on components overlap, in nats.
 _OVERLAP = 0.25
 
@@ -35,6 +43,9 @@ _OVERLAP = 0.25
 # of all weight; from where on components are absent; nodes. Returns one value for each
 # set of nodes.
 Functional = Callable[[GaussianMixture, jax.Array, jax.Array, Nodes], jax.Array]
+# Of the mixture of the only group in standardised columns, and of data in these: what
+# the functional is the mean of. Returns one value for each row.
+Pointwise = Callable[[GaussianMixture, jax.Array, jax.Array], jax.Array]
 # Changes fits, given the groups' shares, before they are integrated over.
 Prepare = Callable[[GaussianMixture, jax.Array], GaussianMixture]
 
@@ -47,11 +58,17 @@ def estimate(
     *,
     dim: int,
     prepare: Prepare = lambda fits, _: fits,
+    pointwise: Pointwise | None = None,
 ) -> Estimate:
     """Estimate a functional of the fits of all groups, prepared for it if need be.
 
     ``dim`` is the dimension of its integrals. Numbers of components, the mixture and
     scores have a leading axis of groups.
+
+    With ``pointwise``, the value where one component does not do is the mean of the
+    functional of the fit and of what this is over the data themselves: where the model
+    does not hold, the two err to opposite sides, and the correction of the sampling
+    bias would add to the error.
     """
     key_nodes, key_search, key_replicates = jax.random.split(key, 3)
     nodes = _integrals.nodes(
@@ -123,6 +140,20 @@ def estimate(
     else:
         value, standard_error = plugin, jackknife_error
         num_failed = jnp.zeros((), int)
+    sampling_error = standard_error
+    if pointwise is not None and problem.fitting.max_components > 1:
+        columns = _whitening.carry_to_columns(
+            problem.frame, jax.tree.map(lambda leaf: leaf[0], mixtures)
+        )
+        rows = linalg.product(problem.points, problem.frame.factor.T)
+        own = problem.weights * pointwise(columns, rows, numbers[0])
+        over_data = jnp.sum(own) / jnp.sum(problem.weights)
+        middle = (plugin + over_data) / 2
+        variance = standard_error**2 + _BIAS * (plugin - value) ** 2
+        variance = variance + _MISFIT * (plugin - over_data) ** 2
+        holds = _one_component_does(fits, problem)
+        standard_error = jnp.where(holds, standard_error, guarded.sqrt(variance))
+        value = jnp.where(holds, value, middle)
     is_empty = jnp.all(problem.groups * problem.weights[None] == 0, axis=1)
     mixtures = jax.vmap(_whitening.carry_out, in_axes=(None, 0))(
         problem.frame, prepare(mixtures, shares)
@@ -133,7 +164,7 @@ def estimate(
     is_misfit = jnp.zeros((), bool)
     if fits.shuffled is not None:
         is_misfit = _is_misfit(
-            lows[-1], fits.shuffled, standard_error, numbers[0], problem
+            lows[-1], fits.shuffled, sampling_error, numbers[0], problem
         )
     reason = _reasons.worse_of(
         reason,
@@ -158,6 +189,14 @@ def estimate(
         mixture=mixtures._replace(log_weights=log_weights),
         scores=jnp.where(is_empty[:, None], -jnp.inf, scores),
     )
+
+
+def _one_component_does(fits: Fit, problem: Problem) -> jax.Array:
+    """Whether the score of all rows together is little better with more components."""
+    num_rows = jnp.sum(problem.weights > 0).astype(problem.weights.dtype)
+    number, scores = fits.num_components[0], fits.scores[0]
+    gain = num_rows * (scores[number - 1] - scores[0])
+    return (number == 1) | (gain < _GAIN)
 
 
 def _is_misfit(

@@ -324,8 +324,7 @@ def information(
     """
     assert len(x) + len(y) + len(given) == mixture.means.shape[1]
     closed = gaussian_information(one_component(mixture), x, y, given)
-    everything = tuple(sorted(x + y + given))
-    terms = ((everything, 1), (x + given, -1), (y + given, -1), (given, 1))
+    terms = _terms(x, y, given)
     return _closed_or(
         closed,
         lambda: mean_log_density(mixture, terms, nodes, number),
@@ -333,6 +332,25 @@ def information(
         (mixture,),
         number,
     )
+
+
+def pointwise_information(
+    mixture: GaussianMixture,
+    points: jax.Array,
+    x: Dims,
+    y: Dims,
+    given: Dims,
+    number: jax.Array,
+) -> jax.Array:
+    """What `information` is the mean of, at points ``(n, d)``: shape ``(n,)``."""
+    log_ratio = _sum_of_terms(mixture, _terms(x, y, given), number)
+    return log_ratio(jnp.zeros_like(points[0]), points)
+
+
+def _terms(x: Dims, y: Dims, given: Dims) -> tuple[tuple[Dims, int], ...]:
+    """Marginals whose log-densities make up information, and their signs."""
+    everything = tuple(sorted(x + y + given))
+    return (everything, 1), (x + given, -1), (y + given, -1), (given, 1)
 
 
 def entropy(
@@ -446,7 +464,6 @@ def mean_log_density(
     mean of a log-density does not change with that density to first order: one pass
     over the nodes gives both.
     """
-    terms = tuple((dims, sign) for dims, sign in terms if dims)
 
     @jax.custom_jvp
     def value(mixture: GaussianMixture, nodes: Nodes, number: Any) -> jax.Array:
@@ -460,32 +477,44 @@ def mean_log_density(
         mean, weighed = passed(*primals)
         # Each density changes by as much as its weights do together.
         mass = jnp.sum(_shares(mixture) * _changed_weights(mixture, tangent))
-        mass = sum(sign for _, sign in terms) * mass
+        mass = sum(sign for dims, sign in terms if dims) * mass
         return mean, _along(weighed, _changes(mixture, tangent)) + mass
 
     def passed(
         mixture: GaussianMixture, nodes: Nodes, number: Any
     ) -> tuple[jax.Array, jax.Array]:
-        # Side by side, as densities that some dimensions do not matter to.
-        parts: Density = jax.tree.map(
-            lambda *leaves: jnp.stack(leaves),
-            *(_density_of_some(mixture, dims) for dims, _ in terms),
+        return expectation(
+            _sum_of_terms(mixture, terms, number), mixture, nodes, number
         )
-        signs = np.asarray([sign for _, sign in terms])
-
-        def total(centre: jax.Array, offsets: jax.Array) -> jax.Array:
-            each = jax.vmap(lambda part: density_about(part, centre, offsets, number))(
-                parts
-            )
-            return jnp.sum(signs.astype(each.dtype)[:, None] * each, axis=0)
-
-        return expectation(total, mixture, nodes, number)
 
     if number is None:
         # The derivative of the sum itself, however few its nodes.
         return passed(mixture, nodes, number)[0]
     result: jax.Array = value(mixture, nodes, number)
     return result
+
+
+def _sum_of_terms(
+    mixture: GaussianMixture,
+    terms: tuple[tuple[Dims, int], ...],
+    number: jax.Array | None,
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """A sum of log-densities of marginals, as `expectation` takes it."""
+    terms = tuple((dims, sign) for dims, sign in terms if dims)
+    # Side by side, as densities that some dimensions do not matter to.
+    parts: Density = jax.tree.map(
+        lambda *leaves: jnp.stack(leaves),
+        *(_density_of_some(mixture, dims) for dims, _ in terms),
+    )
+    signs = np.asarray([sign for _, sign in terms])
+
+    def total(centre: jax.Array, offsets: jax.Array) -> jax.Array:
+        each = jax.vmap(lambda part: density_about(part, centre, offsets, number))(
+            parts
+        )
+        return jnp.sum(signs.astype(each.dtype)[:, None] * each, axis=0)
+
+    return total
 
 
 def expectation(

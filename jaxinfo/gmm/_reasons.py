@@ -22,8 +22,6 @@ class Reason(enum.IntEnum):
             it to within some roundings of the dtype; or there are no more rows than
             columns. All results are NaN. Leave the column out, add the noise with which
             it was measured, or compute in float64.
-        BROKEN: A step of EM, or the value of the fit, was not finite. Raise
-            ``regularization``, lower ``max_components`` or compute in float64.
         TIED: Few rows are distinct: fewer than 100, and than half of all, weighed by
             how often they come. Values on a coarse grid have no density: see
             ``measures``, or `class_mutual_information` if one side is of this kind. Of
@@ -37,6 +35,8 @@ class Reason(enum.IntEnum):
             information where one side is shuffled, more than two errors. The value is
             too high by about as much. Take logarithms of positive columns, or
             `normal_scores`.
+        BROKEN: A step of EM, or the value of the fit, was not finite. Raise
+            ``regularization``, lower ``max_components`` or compute in float64.
         STEPS_RAN_OUT: EM took ``max_steps`` steps without converging. Raise it, or
             ``tol``.
         COMPONENTS_RAN_OUT: The search had not ended at ``max_components``. Raise it.
@@ -47,10 +47,10 @@ class Reason(enum.IntEnum):
     SUCCESSFUL = 0
     INVALID = 1
     SINGULAR = 2
-    BROKEN = 3
-    TIED = 4
-    COLLAPSED = 5
-    MISFIT = 6
+    TIED = 3
+    COLLAPSED = 4
+    MISFIT = 5
+    BROKEN = 6
     STEPS_RAN_OUT = 7
     COMPONENTS_RAN_OUT = 8
     REPLICATES_FAILED = 9

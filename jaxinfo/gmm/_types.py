@@ -76,10 +76,12 @@ class Estimate(NamedTuple):
     ``num_components`` is ``(c,)``, and ``mixture`` and ``scores`` have a leading ``c``.
 
     Attributes:
-        value: The number to report: corrected for the sampling bias, the mean of
-            ``replicates``; or ``plugin`` where there are none. Shape ``()``.
-        standard_error: Standard deviation of ``replicates``, or ``jackknife_error``
-            where there are none. Shape ``()``.
+        value: The number to report, see `mutual_information` for information of
+            samples; else corrected for the sampling bias, the mean of ``replicates``,
+            or ``plugin`` where there are none. Shape ``()``.
+        standard_error: Its error: the standard deviation of ``replicates``, or
+            ``jackknife_error`` where there are none; for information of samples with
+            what the model may be wrong by. Shape ``()``.
         plugin: Value of the fit to all data, not corrected. Shape ``()``.
         jackknife_error: Standard error of ``plugin`` by the infinitesimal jackknife.
             Shape ``()``.

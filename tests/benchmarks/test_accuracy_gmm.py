@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from tests import helpers
 from tests.helpers import assert_close
@@ -35,6 +36,35 @@ def test_truths_are_the_closed_forms(accuracy):
             truth = np.float64(family(rng, 3, case[parameter])[2])
             expected = case["mutual_information"]
             assert_close(truth, expected, tolerance=1e-12 * max(1, expected))
+
+
+def test_the_truth_of_student_s_vectors_is_the_mean_of_log_ratios(accuracy):
+    dim, freedom = 2, 5
+    x, y, truth = accuracy.student(np.random.default_rng(0), 100_000, dim, freedom)
+    shape = np.eye(2 * dim)
+    shape[:dim, dim:] = shape[dim:, :dim] = 0.8 * np.eye(dim)
+
+    def log_density(z, shape):
+        return scipy.stats.multivariate_t(shape=shape, df=freedom).logpdf(z)
+
+    ratio = log_density(np.hstack([x, y]), shape)
+    ratio = ratio - log_density(x, np.eye(dim)) - log_density(y, np.eye(dim))
+    error = np.std(ratio) / len(x) ** 0.5
+    helpers.assert_within_standard_errors(np.mean(ratio), error, truth)
+
+
+def test_maps_of_vectors_leave_their_information(accuracy):
+    rng = np.random.default_rng(0)
+    for dim in (2, 3):
+        _, _, expected = accuracy.sparse_gaussian(rng, 9, dim)
+        assert accuracy.uniform(rng, 9, dim)[2] == expected
+        x, y, truth = accuracy.spiral(np.random.default_rng(1), 9, dim)
+        plain = accuracy.sparse_gaussian(np.random.default_rng(1), 9, dim)
+        assert truth == expected
+        # Turned, each about the origin.
+        for turned, straight in zip((x, y), plain, strict=False):
+            norms = [np.linalg.norm(z, axis=1) for z in (turned, straight)]
+            assert_close(*norms)
 
 
 @pytest.mark.slow

@@ -211,6 +211,9 @@ CASES = {
         is_heavy=True,
         smooth=SMOOTH,
     ),
+    "gmm.normal_scores": Case(
+        gmm.normal_scores, lambda rng: (rng.normal(size=(9, 2)),), grad=()
+    ),
     "gmm.independence_test": Case(
         gmm.independence_test,
         lambda rng: (key(rng), *blocks(1, 1)(rng)),
