@@ -109,9 +109,8 @@ def fusion_fuse():
     overlaps = jnp.stack(
         [fingerprint.gaussian_overlaps(*spaces(100, 2)) for _ in range(5)]
     )
-    return lambda: fusion.fuse(
-        KEY, overlaps, dim=2, optimizer=optax.adam(0.01), num_steps=100
-    )
+    optimizer = optax.adam(0.01)
+    return lambda: fusion.fuse(KEY, overlaps, dim=2, optimizer=optimizer, num_steps=100)
 
 
 def fingerprint_monte_carlo_compare():
