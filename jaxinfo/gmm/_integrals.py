@@ -666,7 +666,8 @@ def gaussian_information(
         if len(dims) == 1:
             return jnp.zeros((), rows.dtype)
         if len(dims) == len(rows):
-            return linalg.log_det_of_factor(rows)
+            # Signs of the diagonal of a given factor do not matter.
+            return linalg.log_det_of_factor(jnp.abs(rows))
         part = linalg.factor_of_rows(rows[np.asarray(dims)])
         return linalg.log_det_of_factor(part)
 
