@@ -69,3 +69,24 @@ def test_batches_of_factors_end_on_few_cores():
         "    jax.block_until_ready(pair(x))\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("dim", [2, 5])
+def test_factors_of_rows_keep_the_digits_of_near_dependence(dim):
+    # Rows that differ by a millionth: their product has no factor in single precision.
+    rng = np.random.default_rng(0)
+    rows = np.ones((dim, 1)) @ rng.normal(size=(1, dim)) + 1e-6 * np.eye(dim)
+    rows = rows.astype(np.float32)
+    expected = np.abs(np.linalg.qr(rows.astype(float).T, mode="r").T)
+    actual = linalg.factor_of_rows(jnp.asarray(rows))
+    exact = np.diagonal(expected)
+    np.testing.assert_allclose(np.diagonal(actual), exact, rtol=0.2)
+    assert_close(actual @ actual.T, rows @ rows.T, scale=10.0)
+    with jax.enable_x64(True):
+        precise = linalg.factor_of_rows(jnp.asarray(rows, jnp.float64))
+        np.testing.assert_allclose(np.diagonal(precise), exact, rtol=1e-8)
+
+
+def test_derivatives_of_factors_of_rows(x64, key):
+    rows = jax.random.normal(key, (2, 4, 4))
+    check_grads(linalg.factor_of_rows, (rows[:, 1:],), order=1, modes=("fwd", "rev"))
