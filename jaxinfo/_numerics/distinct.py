@@ -27,14 +27,8 @@ def rows(matrix: jax.Array) -> DistinctRows:
     One sort of hashes, :math:`O(n d + n \log n)`.
     """
     bits = _bits(matrix)
-    n, width = bits.shape
-    # Two hashes of 32 bits each, sums of mixed entries, as these can be added in any
-    # order.
-    salts = np.random.default_rng(0).integers(2**32, size=(2, width), dtype=np.uint32)
-    first, second = (
-        jnp.sum(_mixed(_mixed(bits) ^ salt[None]), axis=1, dtype=jnp.uint32)
-        for salt in jnp.asarray(salts)
-    )
+    n = bits.shape[0]
+    first, second = (_hashes(bits, seed) for seed in range(2))
     order = jnp.lexsort((second, first))
     ordered = bits[order]
     is_hash_same = (first[order][1:] == first[order][:-1]) & (
@@ -47,6 +41,24 @@ def rows(matrix: jax.Array) -> DistinctRows:
         labels=jnp.zeros((n,), jnp.int32).at[order].set(numbers),
         is_exact=jnp.all(is_row_same | ~is_hash_same),
     )
+
+
+def twins(matrix: jax.Array) -> jax.Array:
+    """Index of the first of the rows that equal a row, ``(n,)``.
+
+    By one hash of 32 bits: one pair of different rows in 2^32 counts as equal.
+    """
+    hashes = _hashes(_bits(matrix), 0)
+    order = jnp.argsort(hashes, stable=True)
+    return order[jnp.searchsorted(hashes[order], hashes)]
+
+
+def _hashes(bits: jax.Array, seed: int) -> jax.Array:
+    """Hashes of rows: sums of mixed entries, as these can be added in any order."""
+    salts = np.random.default_rng(seed).integers(
+        2**32, size=bits.shape[1], dtype=np.uint32
+    )
+    return jnp.sum(_mixed(_mixed(bits) ^ salts[None]), axis=1, dtype=jnp.uint32)
 
 
 def _bits(matrix: jax.Array) -> jax.Array:

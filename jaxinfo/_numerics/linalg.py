@@ -54,24 +54,35 @@ def invert_factor(scale_tril: jax.Array) -> jax.Array:
     return _lower(inverse, dim)
 
 
-def factor_of_rows(rows: jax.Array) -> jax.Array:
+def factor_of_rows(rows: jax.Array, is_used: jax.Array | None = None) -> jax.Array:
     """Lower factors ``(..., r, r)`` of ``A A^T`` for rows ``A``, ``(..., r, d)``.
 
     By orthogonal steps, which lose as many digits as the rows are near dependent; those
-    of the product would lose twice as many. NaN where they are dependent.
+    of the product would lose twice as many. NaN where they are dependent. Rows that are
+    not used, by ``is_used`` ``(..., r)``, leave rows and columns of the identity.
     """
-    number = rows.shape[-2]
+    number, width = rows.shape[-2:]
+    identity = jnp.eye(number, max(number, width), dtype=rows.dtype)
+    if is_used is not None:
+        rows = jnp.where(is_used[..., None], rows, 0)
 
     def step(j: Any, carry: tuple[jax.Array, jax.Array]) -> Any:
         rest, factor = carry
         row = jax.lax.dynamic_index_in_dim(rest, j, -2, keepdims=False)
+        if is_used is not None:
+            is_in = jax.lax.dynamic_index_in_dim(is_used, j, -1)
+            row = jnp.where(is_in, row, identity[j, :width])
         largest = jnp.max(jnp.abs(row), axis=-1, keepdims=True)
         scaled = row / largest
         unit = scaled / jnp.sqrt(jnp.sum(scaled**2, axis=-1, keepdims=True))
         along = jnp.sum(rest * unit[..., None, :], axis=-1)
         is_below = jnp.broadcast_to(jnp.arange(number) >= j, along.shape)
         along = jnp.where(is_below, along, 0)
+        if is_used is not None:
+            along = jnp.where(is_in, along, 0)
         rest = rest - along[..., :, None] * unit[..., None, :]
+        if is_used is not None:
+            along = jnp.where(is_in, along, identity[j, :number])
         return rest, jax.lax.dynamic_update_index_in_dim(factor, along, j, -1)
 
     carry = rows, jnp.zeros((*rows.shape[:-1], number), rows.dtype)

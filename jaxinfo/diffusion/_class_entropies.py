@@ -155,10 +155,14 @@ def _shuffled(key: jax.Array, classes: Classes) -> jax.Array:
 
 
 def _padded_sizes(n: int, num_classes: int) -> list[int]:
-    """Half the size of balanced classes, that size, and its doubles up to all."""
+    """Half the size of balanced classes, that size, its doubles up to half, and all.
+
+    Each is a program to compile: one more, for a class of more than half, would save
+    it less than half its time.
+    """
     mean = -(-n // num_classes)
     sizes = [-(-mean // 2)] if mean > 1 else []
-    while mean < n:
+    while 2 * mean <= n:
         sizes.append(mean)
         mean = 2 * mean
     return [*sizes, n]

@@ -94,10 +94,5 @@ def _information(
     nodes: _integrals.Nodes,
 ) -> tuple[jax.Array, jax.Array]:
     """Information of two blocks, by nodes of all, and its error."""
-    terms = ((source + target, 1), (source, -1), (target, -1))
-    closed = _integrals.gaussian_information(
-        _integrals.one_component(mixture), source, target, ()
-    )
-    values = _integrals.mean_log_density(mixture, terms, nodes, None)
-    values = jnp.where(_integrals.has_one_component(mixture), closed, values)
+    values = _integrals.information(mixture, source, target, (), nodes)
     return _integrals.combine(values, values[0])

@@ -13,8 +13,8 @@ from jaxinfo.gmm._options import Sampling
 from jaxinfo.gmm._search import Fit, Problem
 from jaxinfo.gmm._types import GaussianMixture
 
-# Most evaluations of the EM map, three in each cycle.
-_EVALUATIONS = 48
+# Most evaluations of the EM map: three in each cycle, and one where it has landed.
+_EVALUATIONS = 49
 
 
 def refits(
@@ -97,14 +97,10 @@ def _refit(
     # As they are, or what they are made from block by block.
     source = features(place.density, points) if is_held else place.density
 
-    def look(raw: jax.Array) -> tuple[Density, jax.Array]:
-        """Density of sums in the coordinates of the fit, and whether there is one."""
-        local = _em_step.density(_local.local_mixture(raw, place.blur))
-        return local, jnp.all(raw[:, 0] >= 0) & _em_step.is_finite(local)
-
     def evaluate(raw: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Log-likelihood, ``-inf`` where a mixture is none, and the next sums."""
-        local, is_valid = look(raw)
+        local = _em_step.density(_local.local_mixture(raw, place.blur))
+        is_valid = jnp.all(raw[:, 0] >= 0) & _em_step.is_finite(local)
         local = local._replace(constants=local.constants - log_scales)
 
         def of_part(part: Any) -> tuple[jax.Array, jax.Array]:
@@ -159,8 +155,9 @@ def _refit(
         gap=jnp.asarray(jnp.inf, raw.dtype),
         num_evaluations=jnp.zeros((), int),
     )
-    # A single component takes all rows, whatever its moments: one step is enough.
-    evaluations = jnp.where(number == 1, 1, _EVALUATIONS)
+    # A single component takes all rows, whatever its moments: one step is enough, and
+    # a look at where it led.
+    evaluations = jnp.where(number == 1, 2, _EVALUATIONS)
     tol = float(np.finfo(raw.dtype).eps) ** (2 / 3)
 
     def is_open(carry: _Cycle) -> jax.Array:
@@ -180,9 +177,11 @@ def _refit(
         weights,
         at_once=_em.runs_at_once(points, k, block_size),
     )
-    is_valid = jax.vmap(lambda raw: look(raw)[1])(last.at)
-    ends = jnp.where(is_valid[:, None, None], last.at, last.valid)
-    return jax.vmap(_local.moved, in_axes=(None, 0))(place, ends)
+    # One after the other, in the program that Newton's method has used.
+    replicates: GaussianMixture = jax.lax.map(
+        lambda raw: _local.moved(place, raw), last.valid
+    )
+    return replicates
 
 
 class _Cycle(NamedTuple):

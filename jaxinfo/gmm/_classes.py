@@ -1,6 +1,7 @@
 """Mutual information of samples and classes, by a mixture for each class."""
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,16 +9,21 @@ from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, linalg
 from jaxinfo.gmm import (
+    _em_step,
     _estimates,
     _integrals,
+    _local,
     _options,
     _search,
     _starts,
     _whitening,
 )
+from jaxinfo.gmm._estimates import Sharing
 from jaxinfo.gmm._integrals import Nodes
 from jaxinfo.gmm._options import Fitting, Sampling
+from jaxinfo.gmm._search import Fit, Problem
 from jaxinfo.gmm._types import Estimate, GaussianMixture
+from jaxinfo.gmm._whitening import Frame
 
 
 @compiled.jit(static_argnames=("num_classes", "block_size"))
@@ -236,11 +242,12 @@ def _of_labels(
         limits=jnp.where(is_small | is_trivial, 1, limits),
     )
 
-    def prepare(fits: GaussianMixture, shares: jax.Array) -> GaussianMixture:
-        return _shrunk(fits, shares, jnp.where(is_small, num_rows, -1))
-
     def functional(
-        mixtures: GaussianMixture, priors: jax.Array, numbers: jax.Array, nodes: Nodes
+        mixtures: GaussianMixture,
+        priors: jax.Array,
+        numbers: jax.Array,
+        nodes: Nodes,
+        _: Frame,
     ) -> jax.Array:
         return _integrals.class_information(mixtures, priors, nodes, numbers)
 
@@ -250,17 +257,87 @@ def _of_labels(
         functional,
         sampling,
         dim=x.shape[1],
-        prepare=prepare,
+        sharing=Sharing(
+            prepare=_prepared,
+            decide=lambda fits: _decided(fits, problem, num_rows, is_small),
+        ),
     )
     return _estimates.zero_where(is_trivial, estimate)
 
 
-def _shrunk(
-    fits: GaussianMixture, shares: jax.Array, num_rows: jax.Array
-) -> GaussianMixture:
-    """Draw small classes, of one component, towards the pooled covariance.
+class Decision(NamedTuple):
+    """What classes share.
 
-    ``num_rows`` is negative for the classes that stay as they are.
+    Attributes:
+        num_rows: Rows of each class. Shape ``(c,)``.
+        is_small: Whether they are too few for a covariance of its own. Shape ``(c,)``.
+        is_moved: Whether the class has the shape of the largest one. Shape ``(c,)``.
+        largest: Which class that is. Shape ``()``.
+    """
+
+    num_rows: jax.Array
+    is_small: jax.Array
+    is_moved: jax.Array
+    largest: jax.Array
+
+
+def _decided(
+    fits: Fit, problem: Problem, num_rows: jax.Array, is_small: jax.Array
+) -> tuple[Decision, jax.Array]:
+    """Give a class the shape of the largest one where its own predicts it no better.
+
+    Where it has few members: a Gaussian for each would make up information about a
+    feature that is none. By the likelihood of the members, less one for each parameter,
+    or of held-out ones where more than one component was tried.
+    """
+    dim = fits.place.fit.means.shape[2]
+    own_weights = _search.group_weights(problem.groups, problem.weights)
+    shares = jnp.sum(problem.groups * problem.weights[None], axis=1)
+    shares = shares / jnp.sum(shares)
+    all_moved = Decision(
+        num_rows=num_rows,
+        is_small=is_small,
+        is_moved=jnp.ones_like(is_small),
+        largest=jnp.argmax(shares),
+    )
+    none_moved = all_moved._replace(is_moved=jnp.zeros_like(is_small))
+    own, moved = (
+        _log_likelihoods(_prepared(fits.place.fit, shares, one), own_weights, problem)
+        for one in (none_moved, all_moved)
+    )
+    count = jnp.maximum(num_rows, 1).astype(own.dtype)
+    penalty = (_em_step.num_features(dim) - 1) / count
+    chosen = jnp.maximum(fits.num_components - 1, 0)
+    held_out = jnp.take_along_axis(fits.scores, chosen[:, None], axis=1)[:, 0]
+    is_better = jnp.where(is_small, moved > own, moved - penalty > held_out)
+    decision = all_moved._replace(is_moved=is_better)
+    numbers = jnp.where(
+        is_better, fits.num_components[decision.largest], fits.num_components
+    )
+    return decision, numbers
+
+
+def _log_likelihoods(
+    fits: GaussianMixture, weights: jax.Array, problem: Problem
+) -> jax.Array:
+    """Mean log-likelihoods of the members of classes, ``(c,)``."""
+
+    def one(of: tuple[GaussianMixture, jax.Array]) -> jax.Array:
+        fit, weights = of
+        return _local.sums(_em_step.density(fit), problem.points, weights)[0]
+
+    values: jax.Array = jax.lax.map(one, (fits, weights))
+    return values
+
+
+def _prepared(
+    fits: GaussianMixture, shares: jax.Array, decision: Decision
+) -> GaussianMixture:
+    """Let classes share what they have too few rows to tell.
+
+    Small ones, of one component, draw their covariance towards the pooled one; those
+    that were decided on take the mixture of the largest class, moved to their mean and
+    covariance.
     """
     is_absent = jnp.isneginf(fits.log_weights)
     mass = jnp.where(is_absent, 0, jnp.exp(jnp.where(is_absent, 0, fits.log_weights)))
@@ -271,9 +348,30 @@ def _shrunk(
     )
     covariances = jnp.sum(mass[:, :, None, None] * spread, axis=1)
     pooled = jnp.sum(shares[:, None, None] * covariances, axis=0)
-    count = jnp.maximum(num_rows, 0).astype(mass.dtype)
-    shrunk = linalg.cholesky(_starts.draw_towards(pooled, covariances, count))
-    is_small = (num_rows >= 0)[:, None, None, None]
-    return fits._replace(
-        scale_trils=jnp.where(is_small, shrunk[:, None], fits.scale_trils)
+    count = jnp.where(decision.is_small, decision.num_rows, 0).astype(mass.dtype)
+    shrunk = _starts.draw_towards(pooled, covariances, count)
+    is_small = decision.is_small[:, None, None]
+    factors = linalg.cholesky(jnp.where(is_small, shrunk, covariances))
+    own = fits._replace(
+        scale_trils=jnp.where(is_small[:, None], factors[:, None], fits.scale_trils)
     )
+    largest = jax.tree.map(lambda leaf: leaf[decision.largest], fits)
+    maps = linalg.product(
+        factors, linalg.invert_factor(factors[decision.largest])[None]
+    )
+    moves = linalg.product(maps[:, None], offsets[decision.largest][None, :, :, None])[
+        ..., 0
+    ]
+    moved = GaussianMixture(
+        log_weights=jnp.broadcast_to(largest.log_weights, fits.log_weights.shape),
+        means=means[:, None] + moves,
+        scale_trils=linalg.product(maps[:, None], largest.scale_trils[None]),
+    )
+    chosen: GaussianMixture = jax.tree.map(
+        lambda one, other: jnp.where(
+            decision.is_moved.reshape(-1, *[1] * (one.ndim - 1)), one, other
+        ),
+        moved,
+        own,
+    )
+    return chosen

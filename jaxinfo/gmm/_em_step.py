@@ -122,10 +122,10 @@ def mixture(moments: jax.Array, regularization: ArrayLike) -> GaussianMixture:
     added = ridge(means, regularization) + _eps(means) * variances
     covariances = covariances + added[:, :, None] * identity
     covariances = jnp.where(is_absent[:, None, None], identity, covariances)
-    log_mass = jnp.log(jnp.where(is_absent, 1, mass))
-    log_total = jnp.log(jnp.sum(mass))
+    shares = mass / jnp.sum(mass)
+    log_shares = jnp.log(jnp.where(is_absent, 1, shares))
     return GaussianMixture(
-        log_weights=jnp.where(is_absent, -jnp.inf, log_mass - log_total),
+        log_weights=jnp.where(is_absent, -jnp.inf, log_shares),
         means=means,
         scale_trils=linalg.cholesky(covariances),
     )
@@ -278,6 +278,25 @@ def of_present(
         number <= _FEW, of_first(_FEW), of_first(capacity), components
     )
     return result
+
+
+def one_by_one(
+    number: jax.Array, capacity: int, fn: Callable[[jax.Array], Whole]
+) -> Whole:
+    """Apply a function to the index of one component after the other.
+
+    Stacked along a new first axis; zeros from ``number`` on, at no cost.
+    """
+
+    def one(index: jax.Array) -> Whole:
+        zeros = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(fn, index)
+        )
+        value: Whole = jax.lax.cond(index < number, fn, lambda _: zeros, index)
+        return value
+
+    stacked: Whole = jax.lax.map(one, jnp.arange(capacity))
+    return stacked
 
 
 def pad_to(length: int, array: jax.Array) -> jax.Array:

@@ -69,13 +69,17 @@ def entropy(
     checks.block_size(block_size)
     row_weights = _options.weights_of(weights, x)
     problem = _search.one_group(x, row_weights, fitting.of(x), block_size)
-    log_scale = jnp.sum(jnp.log(problem.frame.scale))
 
     def functional(
-        mixtures: GaussianMixture, _: jax.Array, numbers: jax.Array, nodes: Nodes
+        mixtures: GaussianMixture,
+        _: jax.Array,
+        numbers: jax.Array,
+        nodes: Nodes,
+        frame: Frame,
     ) -> jax.Array:
         only = jax.tree.map(lambda leaf: leaf[0], mixtures)
-        return _integrals.entropy(only, nodes, numbers[0]) + log_scale
+        own = _integrals.entropy(only, nodes, numbers[0])
+        return own + jnp.sum(jnp.log(frame.scale))
 
     estimate = _estimates.estimate(key, problem, functional, sampling, dim=x.shape[1])
     return _estimates.only_group(estimate)
@@ -147,10 +151,14 @@ def marginal_kl_divergence(
     problem = _search.one_group(joint, row_weights, fitting.of(x), block_size)
 
     def functional(
-        mixtures: GaussianMixture, _: jax.Array, numbers: jax.Array, nodes: Nodes
+        mixtures: GaussianMixture,
+        _: jax.Array,
+        numbers: jax.Array,
+        nodes: Nodes,
+        frame: Frame,
     ) -> jax.Array:
         only = jax.tree.map(lambda leaf: leaf[0], mixtures)
-        of_x, of_y = _in_units_of_x(problem.frame, only)
+        of_x, of_y = _in_units_of_x(frame, only)
         return _integrals.kl_divergence(of_x, of_y, nodes, numbers[0])
 
     estimate = _estimates.estimate(key, problem, functional, sampling, dim=x.shape[1])

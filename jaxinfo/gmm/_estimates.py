@@ -6,9 +6,11 @@ without.
 
 import functools
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxinfo._numerics import guarded, linalg
 from jaxinfo.gmm import (
@@ -28,6 +30,7 @@ from jaxinfo.gmm._integrals import Nodes
 from jaxinfo.gmm._options import Sampling
 from jaxinfo.gmm._search import Fit, Problem
 from jaxinfo.gmm._types import Estimate, GaussianMixture
+from jaxinfo.gmm._whitening import Frame
 
 # Gain of the log-likelihood of held-out rows, in nats, by more components than one,
 # from where on these are needed: about 400 to one.
@@ -40,14 +43,35 @@ _MISFIT = 0.5
 _OVERLAP = 0.25
 
 # Of mixtures with a leading axis of groups, in standardised columns; the groups' shares
-# of all weight; from where on components are absent; nodes. Returns one value for each
-# set of nodes.
-Functional = Callable[[GaussianMixture, jax.Array, jax.Array, Nodes], jax.Array]
+# of all weight; from where on components are absent; nodes; the frame. Returns one
+# value for each set of nodes. Takes all that it needs, as it is differentiated apart.
+Functional = Callable[[GaussianMixture, jax.Array, jax.Array, Nodes, Frame], jax.Array]
 # Of the mixture of the only group in standardised columns, and of data in these: what
 # the functional is the mean of. Returns one value for each row.
 Pointwise = Callable[[GaussianMixture, jax.Array, jax.Array], jax.Array]
-# Changes fits, given the groups' shares, before they are integrated over.
-Prepare = Callable[[GaussianMixture, jax.Array], GaussianMixture]
+
+
+# Changes fits before they are integrated over, given the groups' shares and what was
+# decided.
+Prepare = Callable[[GaussianMixture, jax.Array, Any], GaussianMixture]
+
+
+class Sharing(NamedTuple):
+    """What groups share, see `estimate`.
+
+    Attributes:
+        prepare: Lets fits share it.
+        decide: Decides on what groups share, from their fits. Returns that, and from
+            where on components of the prepared fits are absent.
+    """
+
+    prepare: Prepare
+    decide: Callable[[Fit], tuple[Any, jax.Array]]
+
+
+_NOTHING_SHARED = Sharing(
+    prepare=lambda fits, _, __: fits, decide=lambda fits: ((), fits.num_components)
+)
 
 
 def estimate(
@@ -57,7 +81,7 @@ def estimate(
     sampling: Sampling,
     *,
     dim: int,
-    prepare: Prepare = lambda fits, _: fits,
+    sharing: Sharing = _NOTHING_SHARED,
     pointwise: Pointwise | None = None,
 ) -> Estimate:
     """Estimate a functional of the fits of all groups, prepared for it if need be.
@@ -71,20 +95,13 @@ def estimate(
     bias would add to the error.
     """
     key_nodes, key_search, key_replicates = jax.random.split(key, 3)
-    nodes = _integrals.nodes(
-        key_nodes, dim, problem.points.dtype, num_nodes=sampling.num_nodes
+    nodes = _integrals.parts(
+        _integrals.nodes(
+            key_nodes, dim, problem.points.dtype, num_nodes=sampling.num_nodes
+        )
     )
     fits = jax.lax.stop_gradient(_search.search(key_search, problem))
-    numbers = fits.num_components
-
-    def value_of(
-        mixtures: GaussianMixture, shares: jax.Array, nodes: Nodes
-    ) -> jax.Array:
-        columns = jax.vmap(_whitening.carry_to_columns, in_axes=(None, 0))(
-            problem.frame, prepare(mixtures, shares)
-        )
-        return functional(columns, shares, numbers, nodes)
-
+    decided, numbers = jax.lax.stop_gradient(sharing.decide(fits))
     ridges = jax.vmap(_local.ridge, in_axes=(0, None))(
         fits.place.fit.means, problem.fitting.regularization
     )
@@ -95,45 +112,56 @@ def estimate(
         """Fits and shares of the groups as functions of the data."""
         own_weights = _search.group_weights(problem.groups, weights)
         attached = jax.vmap(_implicit.attach, in_axes=(0, None, 0, 0, 0))(
-            mixtures, problem.points, own_weights, ridges, numbers
+            mixtures, problem.points, own_weights, ridges, fits.num_components
         )
         shares = jnp.sum(problem.groups * weights[None], axis=1) / jnp.sum(weights)
         return attached, shares
 
-    mixtures, shares = attached(fits.place.fit, problem.weights)
-    values, pull = jax.vjp(
-        lambda mixtures, shares: value_of(mixtures, shares, nodes.high),
-        mixtures,
-        shares,
-    )
-    slopes = pull(jnp.full_like(values, 1 / values.shape[0]))
-    fits = fits._replace(place=jax.vmap(_local.place)(mixtures, ridges))
-    jackknife_error = _jackknife.standard_error(fits, shares, slopes, problem)
-
     # The first is the full fit itself, with the nodes of the replicates.
     weights, refits = _bootstrap.refits(key_replicates, problem, fits, sampling)
-
-    @jax.checkpoint
-    def low_of(mixtures: GaussianMixture, weights: jax.Array) -> jax.Array:
-        return value_of(*attached(mixtures, weights), nodes.low)[0]
-
+    entries = numbers.size * refits.log_weights.shape[2] * nodes.nodes.full.shape[1]
+    at_once = problem.block_size or max(1, _em_step.LARGEST // entries)
+    of_all = _em.over_runs(jax.checkpoint(attached), refits, weights, at_once=at_once)
+    mixtures, shares = full = jax.tree.map(lambda leaf: leaf[0], of_all)
     if fits.shuffled is not None:
         # As if it were one replicate more.
-        shuffled = jax.vmap(_em_step.mixture, in_axes=(0, None))(
-            fits.shuffled.moments, problem.fitting.regularization
+        of_all = jax.tree.map(
+            lambda leaf, one: jnp.concatenate([leaf, one[None]]),
+            of_all,
+            (fits.shuffled.fit, shares),
         )
-        refits = jax.tree.map(
-            lambda leaf, one: jnp.concatenate([leaf, one[None]]), refits, shuffled
-        )
-        weights = jnp.concatenate([weights, problem.weights[None]])
-    entries = numbers.size * refits.log_weights.shape[2] * nodes.low.full.shape[1]
-    lows = _em.over_runs(
-        low_of,
-        refits,
-        weights,
-        at_once=problem.block_size or max(1, _em_step.LARGEST // entries),
+    of_all = jax.tree.map(
+        lambda leaf, one: jnp.concatenate([one[None]] * nodes.num_high + [leaf]),
+        of_all,
+        full,
     )
-    plugin, integration_error = _integrals.combine(values, lows[0])
+    num_low = of_all[1].shape[0] - nodes.num_high
+    which = np.asarray([*range(nodes.num_high), *[nodes.low] * num_low])
+    values, slopes = _values_and_slopes(
+        functional,
+        sharing.prepare,
+        at_once,
+        nodes.num_high,
+        of_all,
+        (
+            jax.tree.map(lambda leaf: leaf[which], nodes.nodes),
+            decided,
+            numbers,
+            problem.frame,
+        ),
+    )
+    lows = values[nodes.num_high :]
+    if nodes.is_random:
+        plugin, integration_error = _integrals.mean_and_error(values[: nodes.num_high])
+    else:
+        plugin = jnp.mean(values[: nodes.num_high])
+        integration_error = jnp.abs(plugin - lows[0])
+    jackknife_error = _jackknife.standard_error(
+        fits._replace(place=jax.vmap(_local.follow)(fits.place, mixtures, ridges)),
+        shares,
+        jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), slopes),
+        problem,
+    )
     replicates = plugin - (lows[1 : 1 + sampling.num_replicates] - lows[0])
     if sampling.num_replicates:
         value, standard_error, num_failed = _bootstrap.summary(replicates)
@@ -156,7 +184,7 @@ def estimate(
         value = jnp.where(holds, value, middle)
     is_empty = jnp.all(problem.groups * problem.weights[None] == 0, axis=1)
     mixtures = jax.vmap(_whitening.carry_out, in_axes=(None, 0))(
-        problem.frame, prepare(mixtures, shares)
+        problem.frame, sharing.prepare(mixtures, shares, decided)
     )
     log_weights = jnp.where(is_empty[:, None], -jnp.inf, mixtures.log_weights)
     scores = fits.scores - _whitening.log_det(problem.frame)
@@ -164,7 +192,7 @@ def estimate(
     is_misfit = jnp.zeros((), bool)
     if fits.shuffled is not None:
         is_misfit = _is_misfit(
-            lows[-1], fits.shuffled, sampling_error, numbers[0], problem
+            lows[-1], fits.shuffled.run, sampling_error, numbers[0], problem
         )
     reason = _reasons.worse_of(
         reason,
@@ -189,6 +217,85 @@ def estimate(
         mixture=mixtures._replace(log_weights=log_weights),
         scores=jnp.where(is_empty[:, None], -jnp.inf, scores),
     )
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2, 3))
+def _values_and_slopes(
+    functional: Functional,
+    prepare: Prepare,
+    at_once: int,
+    num_high: int,
+    fits: tuple[GaussianMixture, jax.Array],
+    constants: tuple[Nodes, Any, jax.Array, Frame],
+) -> tuple[jax.Array, tuple[GaussianMixture, jax.Array]]:
+    """Values of a functional for fits, each with a set of nodes, and some slopes.
+
+    One program for the value, its slopes and the replicates. Fits of groups and their
+    shares, with a leading axis of sets; slopes in those are of the first ``num_high``
+    only, as those of replicates nobody needs, save derivatives of the values.
+    """
+    values, slopes = _each(functional, prepare, at_once, fits, constants)
+    return values, jax.tree.map(lambda leaf: leaf[:num_high], slopes)
+
+
+@_values_and_slopes.defjvp
+def _values_and_slopes_jvp(
+    functional: Functional,
+    prepare: Prepare,
+    at_once: int,
+    num_high: int,
+    primals: tuple[Any, ...],
+    tangents: tuple[Any, ...],
+) -> tuple[Any, Any]:
+    fits, constants = primals
+    change = tangents[0]
+    values, slopes = _each(functional, prepare, at_once, fits, constants)
+    along = jax.tree.map(
+        lambda slope, change: jnp.sum(slope * change, axis=tuple(range(1, slope.ndim))),
+        slopes,
+        change,
+    )
+
+    def first(leaf: jax.Array) -> jax.Array:
+        return leaf[:num_high]
+
+    def high(fits: tuple[GaussianMixture, jax.Array]) -> Any:
+        own = jax.tree.map(first, constants[0]), *constants[1:]
+        return _each(functional, prepare, at_once, fits, own)[1]
+
+    high_slopes, curved = jax.jvp(
+        high, (jax.tree.map(first, fits),), (jax.tree.map(first, change),)
+    )
+    return (values, high_slopes), (sum(jax.tree.leaves(along)), curved)
+
+
+def _each(
+    functional: Functional,
+    prepare: Prepare,
+    at_once: int,
+    fits: tuple[GaussianMixture, jax.Array],
+    constants: tuple[Nodes, Any, jax.Array, Frame],
+) -> tuple[jax.Array, tuple[GaussianMixture, jax.Array]]:
+    """Values and slopes of all, at once or so many at a time."""
+    nodes, decided, numbers, frame = constants
+
+    def one(
+        fits: tuple[GaussianMixture, jax.Array], nodes: Nodes
+    ) -> tuple[jax.Array, tuple[GaussianMixture, jax.Array]]:
+        def value(mixtures: GaussianMixture, shares: jax.Array) -> jax.Array:
+            prepared = prepare(mixtures, shares, decided)
+            columns = jax.vmap(_whitening.carry_to_columns, in_axes=(None, 0))(
+                frame, prepared
+            )
+            its_nodes = jax.tree.map(lambda leaf: leaf[None], nodes)
+            return functional(columns, shares, numbers, its_nodes, frame)[0]
+
+        return jax.value_and_grad(value, argnums=(0, 1))(*fits)
+
+    each: tuple[jax.Array, tuple[GaussianMixture, jax.Array]] = _em.over_runs(
+        one, fits, nodes, at_once=at_once
+    )
+    return each
 
 
 def _one_component_does(fits: Fit, problem: Problem) -> jax.Array:
@@ -240,19 +347,19 @@ def only_group(estimate: Estimate) -> Estimate:
 
 def zero_where(is_trivial: jax.Array, estimate: Estimate) -> Estimate:
     """An estimate that is exactly zero, with no mixture behind it, where told."""
-    zero = jax.tree.map(jnp.zeros_like, estimate)
-    zero = zero._replace(
-        num_components=jnp.minimum(estimate.num_components, 1),
-        converged=jnp.ones_like(estimate.converged),
-        reason=jnp.zeros_like(estimate.reason),
-        mixture=jax.tree.map(
-            lambda leaf: jnp.full_like(leaf, jnp.nan), estimate.mixture
-        ),
-        scores=jnp.full_like(estimate.scores, -jnp.inf),
-    )
-    chosen: Estimate = jax.tree.map(
-        lambda one, other: jnp.where(is_trivial, one, other), zero, estimate
-    )
+
+    def zero() -> Estimate:
+        zeros: Estimate = jax.tree.map(jnp.zeros_like, estimate)
+        return zeros._replace(
+            num_components=jnp.minimum(estimate.num_components, 1),
+            converged=jnp.ones_like(estimate.converged),
+            mixture=jax.tree.map(
+                lambda leaf: jnp.full_like(leaf, jnp.nan), estimate.mixture
+            ),
+            scores=jnp.full_like(estimate.scores, -jnp.inf),
+        )
+
+    chosen: Estimate = jax.lax.cond(is_trivial, zero, lambda: estimate)
     return chosen
 
 

@@ -25,7 +25,7 @@ from jaxinfo.gmm._types import GaussianMixture
 # Unknowns up to which I - J is formed and factorised.
 _DENSE_UP_TO = 1500
 # Unknowns for which a program of their own would not pay, see `_em_step.of_present`.
-_SMALL = 100
+_SMALL = 200
 # Plain steps of EM, and those along Newton's direction, refused and halved ones too.
 _PLAIN_STEPS = 2
 _NEWTON_STEPS = 5
@@ -90,40 +90,38 @@ def linearize(
     if k == 1 or k * q > _DENSE_UP_TO:
         return Linear(*_local.sums(place.density, points, weights), None)
 
-    def of_part(place: Place) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        count = place.mass.shape[0]
+    def of(points: jax.Array, share: jax.Array) -> tuple[jax.Array, ...]:
+        seen = _local.view(place.density, points)
+        weighted = seen.given[:, None] * seen.features
+        flat = weighted.reshape(k * q, -1)
 
-        def of(points: jax.Array, share: jax.Array) -> tuple[jax.Array, ...]:
-            seen = _local.view(place.density, points)
-            weighted = seen.given[:, None] * seen.features
-            flat = weighted.reshape(count * q, -1)
-            gram = linalg.product(flat * share[None], flat.T)
-            own = linalg.product(
-                weighted * share[None, None], jnp.swapaxes(seen.features, 1, 2)
+        def of_component(index: jax.Array) -> tuple[jax.Array, jax.Array]:
+            """Products with all, and with those of the same component."""
+            its_own = weighted[index] * share[None]
+            return (
+                linalg.product(its_own, flat.T),
+                linalg.product(its_own, seen.features[index].T),
             )
-            return jnp.sum(share * seen.log_density), own, gram
 
-        log_likelihood, own, gram = _local.over_blocks(of, count, points, weights)
-        identity = jnp.broadcast_to(jnp.eye(q, dtype=gram.dtype)[None], (count, q, q))
-        columns = jax.vmap(
-            lambda change: _local.slopes(place, change), in_axes=1, out_axes=2
-        )(identity)
-        # Of the responsibilities of a component in its own change, and in those of all.
-        by_all = jnp.einsum(
-            "akb,kbc->akc",
-            gram.reshape(count * q, count, q),
-            columns,
-            precision=jax.lax.Precision.HIGHEST,
-        ).reshape(count, q, count, q)
-        by_own = linalg.product(own, columns)
-        which = np.arange(count)
-        jacobian = (-by_all).at[which, :, which].add(by_own)
-        missing = ((0, 0), (0, 0), (0, k - count), (0, 0))
-        # The first feature is one: sums of features by responsibilities.
-        return log_likelihood, (own[:, 0], jnp.pad(jacobian, missing))
+        gram, own = _em_step.one_by_one(number, k, of_component)
+        return jnp.sum(share * seen.log_density), own, gram
 
-    log_likelihood, (sums, jacobian) = _em_step.of_present(number, place, of_part)
-    return Linear(log_likelihood, sums, jacobian.reshape(k * q, k * q))
+    log_likelihood, own, gram = _local.over_blocks(of, k, points, weights)
+    identity = jnp.broadcast_to(jnp.eye(q, dtype=gram.dtype)[None], (k, q, q))
+    columns = jax.vmap(
+        lambda change: _local.slopes(place, change), in_axes=1, out_axes=2
+    )(identity)
+    # Of the responsibilities of a component in its own change, and in those of all.
+    by_all = jnp.einsum(
+        "akb,kbc->akc",
+        gram.reshape(k * q, k, q),
+        columns,
+        precision=jax.lax.Precision.HIGHEST,
+    ).reshape(k, q, k, q)
+    which = np.arange(k)
+    jacobian = (-by_all).at[which, :, which].add(linalg.product(own, columns))
+    # The first feature is one: sums of features by responsibilities.
+    return Linear(log_likelihood, own[:, 0], jacobian.reshape(k * q, k * q))
 
 
 def polish(
@@ -137,14 +135,15 @@ def polish(
 
     Gives the fit and what was found about it.
     """
-    raw = jnp.zeros((fit.means.shape[0], _em_step.num_features(points.shape[1])))
-    raw = raw.astype(points.dtype)
+    k, q = fit.means.shape[0], _em_step.num_features(points.shape[1])
+    raw = jnp.zeros((k, q), points.dtype)
+
+    def stand_at(fit: GaussianMixture) -> tuple[Place, Linear]:
+        place = _local.place(fit, _local.ridge(fit.means, regularization))
+        return place, linearize(place, points, weights, number)
 
     def attempt(stand: _Stand) -> _Stand:
-        aim = _local.standing(stand.place) + stand.size * stand.direction
-        fit = _local.moved(stand.place, aim)
-        place = _local.place(fit, _local.ridge(fit.means, regularization))
-        linear = linearize(place, points, weights, number)
+        place, linear = stand_at(stand.next)
         # Rounding at the top must not stop the last digits.
         least = stand.linear.log_likelihood
         least = least - 8 * _eps(raw) * (1 + jnp.abs(least))
@@ -161,27 +160,28 @@ def polish(
             size=jnp.ones_like(stand.size),
         )
         left = stand._replace(size=stand.size / 2)
-        chosen: _Stand = jax.tree.map(
-            lambda new, old: jnp.where(is_taken, new, old), taken, left
+        chosen: _Stand = jax.lax.cond(is_taken, lambda: taken, lambda: left)
+        aim = _local.standing(chosen.place) + chosen.size * chosen.direction
+        return chosen._replace(
+            next=_local.moved(chosen.place, aim), num_attempts=stand.num_attempts + 1
         )
-        return chosen._replace(num_attempts=stand.num_attempts + 1)
 
     def is_open(stand: _Stand) -> jax.Array:
         is_far = jnp.max(jnp.abs(stand.direction)) > 4 * _eps(raw)
         is_early = stand.num_attempts <= _PLAIN_STEPS
-        return (is_far | is_early) & (
-            stand.num_attempts <= _PLAIN_STEPS + _NEWTON_STEPS
-        )
+        # One component is solved by its start.
+        last = jnp.where(number == 1, 0, _PLAIN_STEPS + _NEWTON_STEPS)
+        return (is_far | is_early) & (stand.num_attempts <= last)
 
-    # The first attempt stays where it is, and looks.
-    is_dense = raw.shape[0] > 1 and raw.size <= _DENSE_UP_TO
+    # The first attempt looks at the start. If that is not finite, all stays NaN.
+    nowhere: tuple[Place, Linear] = jax.tree.map(
+        lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype),
+        jax.eval_shape(stand_at, fit),
+    )
     start = _Stand(
-        place=_local.place(fit, _local.ridge(fit.means, regularization)),
-        linear=Linear(
-            log_likelihood=jnp.zeros((), raw.dtype),
-            sums=raw,
-            jacobian=jnp.zeros((raw.size, raw.size), raw.dtype) if is_dense else None,
-        ),
+        place=nowhere[0],
+        linear=nowhere[1],
+        next=fit,
         direction=raw,
         size=jnp.ones((), raw.dtype),
         num_attempts=jnp.zeros((), int),
@@ -196,13 +196,15 @@ class _Stand(NamedTuple):
     Attributes:
         place: The fit.
         linear: EM about it.
-        direction: Where to go from it, as a change of the sums. Shape ``(k, q)``.
+        next: The fit to look at next.
+        direction: Where to go from the fit, as a change of the sums. Shape ``(k, q)``.
         size: Share of the direction to try next. Shape ``()``.
         num_attempts: Attempts so far. Shape ``()``.
     """
 
     place: Place
     linear: Linear
+    next: GaussianMixture
     direction: jax.Array
     size: jax.Array
     num_attempts: jax.Array

@@ -12,6 +12,7 @@ from jaxinfo.gmm import _estimates, _integrals, _options, _search, _whitening
 from jaxinfo.gmm._integrals import Nodes
 from jaxinfo.gmm._options import Fitting, Sampling
 from jaxinfo.gmm._types import Estimate, GaussianMixture
+from jaxinfo.gmm._whitening import Frame
 
 
 @compiled.jit(static_argnames=("block_size",))
@@ -277,7 +278,11 @@ def _of_blocks(
     problem = dataclasses.replace(problem, limits=limits)
 
     def functional(
-        mixtures: GaussianMixture, _: jax.Array, numbers: jax.Array, nodes: Nodes
+        mixtures: GaussianMixture,
+        _: jax.Array,
+        numbers: jax.Array,
+        nodes: Nodes,
+        __: Frame,
     ) -> jax.Array:
         only = jax.tree.map(lambda leaf: leaf[0], mixtures)
         return _integrals.information(only, x, y, sum(given, ()), nodes, numbers[0])

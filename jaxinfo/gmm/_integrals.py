@@ -24,7 +24,10 @@ _HIGH = (96, 64)
 _LOW = (64, 32)
 # Independent shifts of quasi Monte Carlo nodes, from whose spread the error is known.
 _NUM_SHIFTS = 8
+_HALF_LOG_2_PI = float(np.log(2 * np.pi) / 2)
 Dims = tuple[int, ...]
+# Dimensions of marginals, and the signs of their log-densities in a sum.
+Terms = tuple[tuple[Dims, int], ...]
 
 
 @compiled.jit(static_argnames=("dim_x", "num_nodes"))
@@ -264,7 +267,7 @@ class Nodes(NamedTuple):
 
     Attributes:
         full: Sets of nodes in all dimensions. Shape ``(s, q, d)``.
-        full_weights: Shape ``(q,)``.
+        full_weights: Shape ``(s, q)``.
     """
 
     full: jax.Array
@@ -293,15 +296,54 @@ def nodes(key: jax.Array, dim: int, dtype: jnp.dtype, *, num_nodes: int) -> Leve
     full = quadrature.sobol_normals(
         key, num_shifts=_NUM_SHIFTS, num_nodes=num_nodes, dim=dim, dtype=dtype
     )
-    equal = jnp.full((num_nodes,), 1 / num_nodes, dtype)
-    return Level(high=Nodes(full, equal), low=Nodes(full[:1], equal))
+    equal = jnp.full((_NUM_SHIFTS, num_nodes), 1 / num_nodes, dtype)
+    return Level(high=Nodes(full, equal), low=Nodes(full[:1], equal[:1]))
+
+
+class Parts(NamedTuple):
+    """Nodes of values and of replicates in sets of one size.
+
+    Attributes:
+        nodes: The sets. The mean over the first of them is an integral with the high
+            nodes.
+        num_high: How many these are.
+        low: Which set has the low nodes.
+        is_random: Whether each set alone estimates the integral.
+    """
+
+    nodes: Nodes
+    num_high: int
+    low: int
+    is_random: bool
+
+
+def parts(level: Level) -> Parts:
+    """Sets of nodes for which one program does."""
+    high, low = level
+    if high.full.shape[0] > 1:
+        return Parts(high, high.full.shape[0], low=0, is_random=True)
+    size, dim = low.full.shape[1:]
+    number = -(-high.full.shape[1] // size)
+    missing = number * size - high.full.shape[1]
+    full = jnp.pad(high.full[0], ((0, missing), (0, 0))).reshape(number, size, dim)
+    weights = jnp.pad(high.full_weights[0], (0, missing)).reshape(number, size)
+    nodes = Nodes(
+        jnp.concatenate([full, low.full]),
+        jnp.concatenate([number * weights, low.full_weights]),
+    )
+    return Parts(nodes, number, low=number, is_random=False)
 
 
 def combine(values: jax.Array, low: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Integral and its error, from values with high nodes and the one with low."""
-    number = values.shape[0]
-    if number == 1:
+    if values.shape[0] == 1:
         return values[0], jnp.abs(values[0] - low)
+    return mean_and_error(values)
+
+
+def mean_and_error(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mean of the values of sets of random nodes, and its error."""
+    number = values.shape[0]
     # From the first, so that equal values of a closed form have no spread at all.
     offsets = values - values[0]
     shift = jnp.mean(offsets)
@@ -322,12 +364,13 @@ def information(
 
     Here and below components from ``number`` on are absent.
     """
-    assert len(x) + len(y) + len(given) == mixture.means.shape[1]
-    closed = gaussian_information(one_component(mixture), x, y, given)
-    terms = _terms(x, y, given)
+    sum_of = _terms(x, y, given)
+    marginals = _marginals(mixture, sum_of)
+    signs = np.asarray([sign for _, sign in sum_of])
+    log_dets = marginals.log_dets[:, jnp.argmax(mixture.log_weights)]
     return _closed_or(
-        closed,
-        lambda: mean_log_density(mixture, terms, nodes, number),
+        -jnp.sum(signs.astype(log_dets.dtype) * log_dets) / 2,
+        lambda: mean_log_density(mixture, sum_of, marginals.density, nodes, number),
         nodes,
         (mixture,),
         number,
@@ -343,24 +386,26 @@ def pointwise_information(
     number: jax.Array,
 ) -> jax.Array:
     """What `information` is the mean of, at points ``(n, d)``: shape ``(n,)``."""
-    log_ratio = _sum_of_terms(mixture, _terms(x, y, given), number)
+    terms = _terms(x, y, given)
+    log_ratio = _sum_of_terms(_marginals(mixture, terms).density, terms, number)
     return log_ratio(jnp.zeros_like(points[0]), points)
 
 
-def _terms(x: Dims, y: Dims, given: Dims) -> tuple[tuple[Dims, int], ...]:
+def _terms(x: Dims, y: Dims, given: Dims) -> Terms:
     """Marginals whose log-densities make up information, and their signs."""
-    everything = tuple(sorted(x + y + given))
-    return (everything, 1), (x + given, -1), (y + given, -1), (given, 1)
+    terms = ((x + y + given, 1), (x + given, -1), (y + given, -1), (given, 1))
+    return tuple((tuple(sorted(dims)), sign) for dims, sign in terms if dims)
 
 
 def entropy(
     mixture: GaussianMixture, nodes: Nodes, number: jax.Array | None = None
 ) -> jax.Array:
     """Differential entropy in nats, ``(s,)``."""
-    terms = ((tuple(range(mixture.means.shape[1])), -1),)
+    terms: Terms = ((tuple(range(mixture.means.shape[1])), -1),)
+    density = jax.tree.map(lambda leaf: leaf[None], _em_step.density(mixture))
     return _closed_or(
         _gaussians.entropy_of_factor(one_component(mixture).scale_trils),
-        lambda: mean_log_density(mixture, terms, nodes, number),
+        lambda: mean_log_density(mixture, terms, density, nodes, number),
         nodes,
         (mixture,),
         number,
@@ -446,7 +491,7 @@ def _by_class(
             own = density_about(of_own, centre, offsets, number)
             return own - density_about(of_all, centre, offsets)
 
-        return expectation(log_ratio, mixture, nodes, number)
+        return expectation(log_ratio, mixture, nodes, number)[:2]
 
     by_class, weighed = jax.lax.map(of_class, (mixtures, numbers))
     return jnp.sum(priors[:, None] * by_class, axis=0), by_class, weighed
@@ -454,7 +499,8 @@ def _by_class(
 
 def mean_log_density(
     mixture: GaussianMixture,
-    terms: tuple[tuple[Dims, int], ...],
+    terms: Terms,
+    marginals: Density,
     nodes: Nodes,
     number: jax.Array | None,
 ) -> jax.Array:
@@ -466,51 +512,103 @@ def mean_log_density(
     """
 
     @jax.custom_jvp
-    def value(mixture: GaussianMixture, nodes: Nodes, number: Any) -> jax.Array:
-        return passed(mixture, nodes, number)[0]
+    def value(
+        mixture: GaussianMixture, marginals: Density, nodes: Nodes, number: Any
+    ) -> jax.Array:
+        return passed(mixture, marginals, nodes, number)[0]
 
     @value.defjvp
     def value_jvp(
         primals: tuple[Any, ...], tangents: tuple[Any, ...]
     ) -> tuple[jax.Array, jax.Array]:
         mixture, tangent = primals[0], tangents[0]
-        mean, weighed = passed(*primals)
+        mean, weighed, shares = passed(*primals)
         # Each density changes by as much as its weights do together.
-        mass = jnp.sum(_shares(mixture) * _changed_weights(mixture, tangent))
-        mass = sum(sign for dims, sign in terms if dims) * mass
+        mass = jnp.sum(shares * _changed_weights(mixture, tangent))
+        mass = sum(sign for _, sign in terms) * mass
         return mean, _along(weighed, _changes(mixture, tangent)) + mass
 
     def passed(
-        mixture: GaussianMixture, nodes: Nodes, number: Any
-    ) -> tuple[jax.Array, jax.Array]:
+        mixture: GaussianMixture, marginals: Density, nodes: Nodes, number: Any
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
         return expectation(
-            _sum_of_terms(mixture, terms, number), mixture, nodes, number
+            _sum_of_terms(marginals, terms, number), mixture, nodes, number
         )
 
     if number is None:
         # The derivative of the sum itself, however few its nodes.
-        return passed(mixture, nodes, number)[0]
-    result: jax.Array = value(mixture, nodes, number)
+        return passed(mixture, marginals, nodes, number)[0]
+    result: jax.Array = value(mixture, jax.lax.stop_gradient(marginals), nodes, number)
     return result
 
 
+class Marginals(NamedTuple):
+    """Marginals of a mixture, one for each of some terms.
+
+    Attributes:
+        density: As densities that some dimensions do not matter to, with a leading axis
+            of terms.
+        log_dets: Of the correlations of each component. Shape ``(t, k)``.
+    """
+
+    density: Density
+    log_dets: jax.Array
+
+
+def _marginals(mixture: GaussianMixture, terms: Terms) -> Marginals:
+    """Marginals by rows of the factors, so that near dependence does not round them."""
+    k, dim = mixture.means.shape
+    which = np.zeros((len(terms), dim), mixture.means.dtype)
+    for term, (dims, _) in enumerate(terms):
+        which[term, list(dims)] = 1
+    both = which[:, :, None] * which[:, None, :]
+    # Each row of length one, as scales do not matter.
+    lengths = jnp.sqrt(jnp.sum(mixture.scale_trils**2, axis=2))
+    rows = mixture.scale_trils / lengths[:, :, None]
+    # Leading dimensions have a part of the factor, and single ones nothing to factor.
+    is_leading = [
+        len(dims) > 1 and dims == tuple(range(len(dims))) for dims, _ in terms
+    ]
+    is_kept = both * np.asarray(is_leading)[:, None, None] > 0
+    identity = jnp.eye(dim, dtype=rows.dtype)[None, None]
+    factors = jnp.where(is_kept[:, None], rows[None], identity)
+    others = [
+        term
+        for term, (dims, _) in enumerate(terms)
+        if not is_leading[term] and len(dims) > 1
+    ]
+    if others:
+        is_used = jnp.asarray(which[others] > 0)[:, None]
+        shape = len(others), k, dim
+        theirs = linalg.factor_of_rows(
+            jnp.broadcast_to(rows, (*shape, dim)), jnp.broadcast_to(is_used, shape)
+        )
+        factors = factors.at[np.asarray(others)].set(theirs)
+    # Signs of the diagonal of a given factor do not matter.
+    log_dets = linalg.log_det_of_factor(jnp.abs(factors))
+    log_lengths = linalg.product(jnp.asarray(which), jnp.log(lengths).T)
+    log_norms = log_lengths + jnp.sum(which, axis=1)[:, None] * _HALF_LOG_2_PI
+    is_absent = jnp.isneginf(mixture.log_weights)
+    log_weights = jnp.where(is_absent, 0, mixture.log_weights)
+    constants = log_weights[None] - log_dets / 2 - log_norms
+    whiteners = linalg.invert_factor(factors) / lengths[None, :, None]
+    density = Density(
+        constants=jnp.where(is_absent[None], _em_step.ABSENT, constants),
+        means=jnp.broadcast_to(mixture.means, factors.shape[:3]),
+        whiteners=whiteners * both[:, None],
+    )
+    return Marginals(density, log_dets)
+
+
 def _sum_of_terms(
-    mixture: GaussianMixture,
-    terms: tuple[tuple[Dims, int], ...],
-    number: jax.Array | None,
+    marginals: Density, terms: Terms, number: jax.Array | None
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """A sum of log-densities of marginals, as `expectation` takes it."""
-    terms = tuple((dims, sign) for dims, sign in terms if dims)
-    # Side by side, as densities that some dimensions do not matter to.
-    parts: Density = jax.tree.map(
-        lambda *leaves: jnp.stack(leaves),
-        *(_density_of_some(mixture, dims) for dims, _ in terms),
-    )
     signs = np.asarray([sign for _, sign in terms])
 
     def total(centre: jax.Array, offsets: jax.Array) -> jax.Array:
         each = jax.vmap(lambda part: density_about(part, centre, offsets, number))(
-            parts
+            marginals
         )
         return jnp.sum(signs.astype(each.dtype)[:, None] * each, axis=0)
 
@@ -522,11 +620,12 @@ def expectation(
     mixture: GaussianMixture,
     nodes: Nodes,
     number: jax.Array | None = None,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Mean over a mixture for each set of nodes, ``(s,)``, component by component.
 
     Beside it the means of the function times the features of the coordinates of each
-    component, times its weight, ``(s, k, q)``: the slopes of an integral in those.
+    component, times its weight, ``(s, k, q)``: the slopes of an integral in those. And
+    the weights, ``(k,)``.
 
     ``fn`` gives values ``(m,)`` at a centre ``(d,)`` plus offsets ``(m, d)``: kept
     apart, as narrow components far from the origin would lose their digits.
@@ -534,7 +633,7 @@ def expectation(
     k, dim = mixture.means.shape
     sets, size = nodes.full.shape[:2]
     features = _em_step.features_of_columns(jnp.swapaxes(nodes.full, 1, 2))
-    weighed_features = features * nodes.full_weights[None, None]
+    weighed_features = features * nodes.full_weights[:, None]
 
     @jax.checkpoint
     def about(centre: jax.Array, scale_tril: jax.Array) -> jax.Array:
@@ -548,21 +647,18 @@ def expectation(
         each: jax.Array = linalg.product(weighed_features, values[:, :, None])
         return jnp.squeeze(each, axis=2)
 
-    def of_component(index: jax.Array) -> jax.Array:
-        arguments = mixture.means[index], mixture.scale_trils[index]
-        if number is None:
-            alone: jax.Array = about(*arguments)
-            return alone
-        zero = jnp.zeros(features.shape[:2], features.dtype)
-        value: jax.Array = jax.lax.cond(
-            index < number, about, lambda *_: zero, *arguments
-        )
-        return value
+    def of_component(index: jax.Array) -> tuple[jax.Array, jax.Array]:
+        each = about(mixture.means[index], mixture.scale_trils[index])
+        share = _share(mixture.log_weights[index])
+        return share * each, share
 
-    by_component = jax.lax.map(of_component, jnp.arange(k))
-    weighed = _shares(mixture)[None, :, None] * jnp.swapaxes(by_component, 0, 1)
+    if number is None:
+        by_component, shares = jax.lax.map(of_component, jnp.arange(k))
+    else:
+        by_component, shares = _em_step.one_by_one(number, k, of_component)
+    weighed = jnp.swapaxes(by_component, 0, 1)
     # The first feature is one.
-    return jnp.sum(weighed[:, :, 0], axis=1), weighed
+    return jnp.sum(weighed[:, :, 0], axis=1), weighed, shares
 
 
 def _changes(mixture: GaussianMixture, tangent: GaussianMixture) -> jax.Array:
@@ -588,20 +684,9 @@ def _along(weighed: jax.Array, changes: jax.Array) -> jax.Array:
     return jnp.sum(weighed * changes[..., None, :, :], axis=(-2, -1))
 
 
-def _shares(mixture: GaussianMixture) -> jax.Array:
-    is_absent = jnp.isneginf(mixture.log_weights)
-    return jnp.where(
-        is_absent, 0, jnp.exp(jnp.where(is_absent, 0, mixture.log_weights))
-    )
-
-
-def _density_of_some(mixture: GaussianMixture, dims: Dims) -> Density:
-    """Density of some of the dimensions, in ascending order, as a function of all."""
-    density = _em_step.density(_mixtures.marginal_of(mixture, dims))
-    whiteners = jnp.zeros_like(mixture.scale_trils)
-    index = np.asarray(dims)
-    whiteners = whiteners.at[:, index[:, None], index[None]].set(density.whiteners)
-    return density._replace(means=mixture.means, whiteners=whiteners)
+def _share(log_weight: jax.Array) -> jax.Array:
+    is_absent = jnp.isneginf(log_weight)
+    return jnp.where(is_absent, 0, jnp.exp(jnp.where(is_absent, 0, log_weight)))
 
 
 def density_about(
@@ -645,36 +730,13 @@ def has_one_component(mixture: GaussianMixture) -> jax.Array:
 
 def _hermite(order: int, dim: int, dtype: jnp.dtype) -> Nodes:
     full, weights = quadrature.gauss_hermite(order, dim)
-    return Nodes(jnp.asarray(full[None], dtype), jnp.asarray(weights, dtype))
+    return Nodes(jnp.asarray(full[None], dtype), jnp.asarray(weights[None], dtype))
 
 
 def one_component(mixture: GaussianMixture) -> GaussianMixture:
     """The heaviest component alone, without the leading axis."""
     heaviest = jnp.argmax(mixture.log_weights)
     return GaussianMixture(*(leaf[heaviest] for leaf in mixture))
-
-
-def gaussian_information(
-    gaussian: GaussianMixture, x: Dims, y: Dims, given: Dims
-) -> jax.Array:
-    """From rows of the factor, so that near dependence does not round it away."""
-    factor = gaussian.scale_trils
-    # Each of length one, as scales do not matter.
-    rows = factor / jnp.sqrt(jnp.sum(factor**2, axis=1, keepdims=True))
-
-    def log_det(dims: Dims) -> jax.Array:
-        if len(dims) == 1:
-            return jnp.zeros((), rows.dtype)
-        if len(dims) == len(rows):
-            # Signs of the diagonal of a given factor do not matter.
-            return linalg.log_det_of_factor(jnp.abs(rows))
-        part = linalg.factor_of_rows(rows[np.asarray(dims)])
-        return linalg.log_det_of_factor(part)
-
-    information = log_det(x + given) + log_det(y + given) - log_det(x + y + given)
-    if given:
-        information = information - log_det(given)
-    return information / 2
 
 
 def _gaussian_kl(p: GaussianMixture, q: GaussianMixture) -> jax.Array:

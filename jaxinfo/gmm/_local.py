@@ -79,6 +79,22 @@ def place(fit: GaussianMixture, ridge: jax.Array) -> Place:
     )
 
 
+@jax.custom_jvp
+def follow(place: Place, fit: GaussianMixture, ridge: jax.Array) -> Place:
+    """A place as a function of its fit, which it need not be found from again."""
+    return place
+
+
+@follow.defjvp
+def _follow_jvp(
+    primals: tuple[Place, GaussianMixture, jax.Array],
+    tangents: tuple[Place, GaussianMixture, jax.Array],
+) -> tuple[Place, Place]:
+    found, ridge = primals[0], primals[2]
+    _, change = jax.jvp(lambda fit: place(fit, ridge), (primals[1],), (tangents[1],))
+    return found, change
+
+
 def view(density: Density, points: jax.Array) -> View:
     """See points ``(n, d)`` from a fit."""
     white = coordinates(density, points)
@@ -208,10 +224,10 @@ def local_mixture(raw: jax.Array, blur: jax.Array) -> GaussianMixture:
 def moved(place: Place, raw: jax.Array) -> GaussianMixture:
     """The mixture of an ``S``."""
     fit = place.fit
-    local = local_mixture(raw, place.blur)
+    local = local_mixture(raw / jnp.sum(raw[:, 0]), place.blur)
     shift = linalg.product(fit.scale_trils, local.means[:, :, None])[:, :, 0]
     return GaussianMixture(
-        log_weights=local.log_weights - jnp.log(jnp.sum(raw[:, 0])),
+        log_weights=local.log_weights,
         means=fit.means + shift,
         scale_trils=linalg.product(fit.scale_trils, local.scale_trils),
     )

@@ -7,6 +7,7 @@ best solutions. All stages share one loop, so that a step of EM is compiled once
 """
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,7 +29,7 @@ from jaxinfo.gmm._em_step import Rows
 from jaxinfo.gmm._implicit import Linear
 from jaxinfo.gmm._local import Place
 from jaxinfo.gmm._options import Fitting
-from jaxinfo.gmm._reasons import Reason
+from jaxinfo.gmm._types import GaussianMixture
 from jaxinfo.gmm._whitening import Frame
 
 Result = TypeVar("Result")
@@ -82,11 +83,13 @@ class Folds(NamedTuple):
         training: Shape ``(f, n)``.
         validation: Shape ``(f, n)``.
         order: A random order of the rows. Shape ``(n,)``.
+        is_tied: Whether distinct rows are few. Shape ``()``.
     """
 
     training: jax.Array
     validation: jax.Array
     order: jax.Array
+    is_tied: jax.Array
 
 
 class Data(NamedTuple):
@@ -96,13 +99,27 @@ class Data(NamedTuple):
         rows: All rows.
         weights: Their weights. Shape ``(n,)``.
         folds: Their weights in folds.
+        uniform: Random numbers that draw starts of the folds. Shape ``(c, f, k)``.
         shuffled: Shuffled rows and their weights, if there are any.
     """
 
     rows: Rows
     weights: jax.Array
     folds: Folds
+    uniform: jax.Array
     shuffled: tuple[Rows, jax.Array] | None
+
+
+class Best(NamedTuple):
+    """The best of some runs.
+
+    Attributes:
+        run: The run.
+        fit: Its mixture.
+    """
+
+    run: Run
+    fit: GaussianMixture
 
 
 class State(NamedTuple):
@@ -115,7 +132,8 @@ class State(NamedTuple):
         scores: Score of each number tried, in the frame. Shape ``(max_components,)``.
         best: Solutions of the folds at the best number. Shape ``(f, k, q)``.
         last: Runs of the last stage, one for each fold.
-        final: Those of the stage of all rows.
+        final: The best run of the stage of all rows.
+        shuffled: That of shuffled rows.
         phase: Which stages are due: of folds, of all rows, of shuffled rows, none.
             Shape ``()``.
     """
@@ -126,7 +144,8 @@ class State(NamedTuple):
     scores: jax.Array
     best: jax.Array
     last: Run
-    final: Run
+    final: Best
+    shuffled: Best
     phase: jax.Array
 
 
@@ -149,7 +168,7 @@ class Fit(NamedTuple):
     scores: jax.Array
     num_steps: jax.Array
     reason: jax.Array
-    shuffled: Run | None
+    shuffled: Best | None
 
 
 def one_group(
@@ -163,18 +182,13 @@ def one_group(
     """All rows as one group."""
     frame, points, is_far, flaw = _whitening.whiten(x, weights)
     num_rows = jnp.sum(weights > 0)
-    twins = _twins(jax.lax.stop_gradient(x))
     return Problem(
         frame=frame,
         points=points,
         weights=weights,
-        flaw=_reasons.first_of(
-            invalid=flaw == Reason.INVALID,
-            singular=flaw == Reason.SINGULAR,
-            tied=_are_tied(twins, weights),
-        ),
+        flaw=flaw,
         is_far=is_far,
-        twins=twins,
+        twins=distinct.twins(jax.lax.stop_gradient(x)),
         groups=jnp.ones_like(weights)[None],
         # Where there is no frame, nothing is to be searched for.
         limits=jnp.where(
@@ -196,23 +210,38 @@ def search(key: jax.Array, problem: Problem) -> Fit:
     )
     rows = _em_step.as_rows(points, num_components=fitting.max_components)
 
-    def of_group(index: jax.Array, weights: jax.Array, limit: jax.Array) -> Fit:
-        key_folds, key_starts = jax.random.split(jax.random.fold_in(key, index))
-        folds = _folds(key_folds, weights, problem)
+    def of_group(key: jax.Array, weights: jax.Array, limit: jax.Array) -> Fit:
+        # All random numbers at once, as one program draws them.
+        n, capacity = weights.shape[0], fitting.max_components
+        num_folds = fitting.num_folds if fitting.criterion == "validation" else 1
+        shape = max(fitting.num_inits - 2, 0), num_folds, capacity
+        noise = jax.random.uniform(key, (n + math.prod(shape),), points.dtype)
+        uniform = noise[n:].reshape(shape)
+        folds = _folds(noise[:n], weights, problem)
         single = jax.vmap(
-            lambda weights: _starts.single(
-                rows, weights, capacity=fitting.max_components
-            )
+            lambda weights: _starts.single(rows, weights, capacity=capacity)
         )(folds.training)
-        runs = jax.vmap(_em.start, in_axes=(0, None))(single, fitting.regularization)
+
+        def run_of(moments: jax.Array) -> tuple[Run, Best]:
+            runs = jax.vmap(_em.start, in_axes=(0, None))(
+                moments, fitting.regularization
+            )
+            return runs, _best(runs, folds.training, fitting)
+
+        # Nothing has run yet.
+        runs, nothing = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
+            jax.eval_shape(run_of, single),
+        )
         state = State(
             next=jnp.ones((), int),
             failures=jnp.zeros((), int),
             num_components=jnp.ones((), int),
             scores=jnp.full((fitting.max_components,), -jnp.inf, single.dtype),
             best=single,
-            last=runs,
-            final=runs,
+            last=runs._replace(moments=single),
+            final=nothing,
+            shuffled=nothing,
             phase=jnp.zeros((), int),
         )
         if fitting.max_components == 1:
@@ -220,16 +249,16 @@ def search(key: jax.Array, problem: Problem) -> Fit:
         shuffled = None
         if problem.dim_x is not None:
             shuffled = _shuffled(folds, rows, weights, problem)
-        data = Data(rows, weights, folds, shuffled)
+        data = Data(rows, weights, folds, uniform, shuffled)
         last_phase = 1 if shuffled is None else 2
         state = jax.lax.while_loop(
             lambda state: state.phase < last_phase,
-            lambda state: _stage(key_starts, state, data, limit, problem),
+            lambda state: _stage(state, data, limit, problem),
             state,
         )
-        run = _best(state.final, weights, fitting)
+        run = state.final.run
         place, linear = _implicit.polish(
-            _em_step.mixture(run.moments, fitting.regularization),
+            state.final.fit,
             points,
             weights,
             fitting.regularization,
@@ -242,6 +271,7 @@ def search(key: jax.Array, problem: Problem) -> Fit:
             scores=state.scores,
             num_steps=run.num_steps,
             reason=_reasons.first_of(
+                tied=folds.is_tied,
                 broken=~run.converged & (run.num_steps < fitting.max_steps),
                 collapsed=jnp.sum(
                     jnp.where(_em.collapsed(place, weights), place.mass, 0)
@@ -252,11 +282,12 @@ def search(key: jax.Array, problem: Problem) -> Fit:
                 components_ran_out=(state.failures < fitting.patience)
                 & (_fewest(limit, fitting) < limit),
             ),
-            shuffled=None if shuffled is None else _best(state.last, weights, fitting),
+            shuffled=None if shuffled is None else state.shuffled,
         )
 
-    index = jnp.arange(weights.shape[0])
-    return over_groups(of_group, index, weights, problem.limits)
+    num_groups = weights.shape[0]
+    keys = key[None] if num_groups == 1 else jax.random.split(key, num_groups)
+    return over_groups(of_group, keys, weights, problem.limits)
 
 
 def _only_gaussian(
@@ -270,7 +301,7 @@ def _only_gaussian(
     """The fit of one component, which is its own solution."""
     fitting = problem.fitting
     look = _em.finish(
-        state.last,
+        jax.vmap(_em.start, in_axes=(0, None))(state.best, fitting.regularization),
         rows,
         jnp.where(
             jnp.all(folds.validation == 0, axis=1, keepdims=True), 1, folds.validation
@@ -279,7 +310,7 @@ def _only_gaussian(
         Course(tol=fitting.tol, max_steps=1),
         problem.block_size,
     )
-    state = _scored(state, state.last, look.log_likelihood, folds, limit, problem)
+    state = _scored(state, look, look.log_likelihood, folds, limit, problem)
     moments = _starts.single(rows, weights, capacity=1)
     mixture = _em_step.mixture(moments, fitting.regularization)
     place = _local.place(mixture, _em_step.ridge(mixture.means, fitting.regularization))
@@ -289,14 +320,14 @@ def _only_gaussian(
         num_components=state.num_components,
         scores=state.scores,
         num_steps=jnp.ones((), int),
-        reason=_reasons.first_of(broken=~_em_step.is_finite(place.density)),
+        reason=_reasons.first_of(
+            tied=folds.is_tied, broken=~_em_step.is_finite(place.density)
+        ),
         shuffled=None,
     )
 
 
-def _stage(
-    key: jax.Array, state: State, data: Data, limit: jax.Array, problem: Problem
-) -> State:
+def _stage(state: State, data: Data, limit: jax.Array, problem: Problem) -> State:
     """Fit the folds with the next number of components, or all rows with the best."""
     fitting, folds = problem.fitting, data.folds
     is_open = (state.failures < fitting.patience) & (state.next <= limit)
@@ -317,9 +348,7 @@ def _stage(
     is_short = (is_open | is_last) & (number > 1)
     starts = jax.lax.cond(
         is_short,
-        lambda: _all_starts(
-            jax.random.fold_in(key, number), state, rows, training, number, problem
-        ),
+        lambda: _all_starts(data.uniform, state, rows, training, number, problem),
         lambda: jnp.broadcast_to(
             state.best[None], (fitting.num_inits, *state.best.shape)
         ),
@@ -361,19 +390,29 @@ def _stage(
     runs, held_out = jax.lax.fori_loop(
         first, last, leg, (kept, jnp.zeros_like(kept.log_likelihood))
     )
-    done = state._replace(
-        last=runs, final=_where(is_last, state.final, runs), phase=state.phase + 1
+
+    def done() -> State:
+        best = _best(runs, training, fitting)
+        return state._replace(
+            last=runs,
+            final=_where(is_last, state.final, best),
+            shuffled=best,
+            phase=state.phase + 1,
+        )
+
+    following: State = jax.lax.cond(
+        is_open,
+        lambda: _scored(state, runs, held_out, folds, limit, problem),
+        done,
     )
-    scored = _scored(state, runs, held_out, folds, limit, problem)
-    return _where(is_open, scored, done)
+    return following
 
 
-def _best(runs: Run, weights: jax.Array, fitting: Fitting) -> Run:
-    """The best of runs that fit the same rows."""
-    repeated = jnp.broadcast_to(weights[None], (*runs.converged.shape, weights.size))
-    chosen = jnp.argmax(_merit(runs, repeated, fitting))
-    best: Run = jax.tree.map(lambda leaf: leaf[chosen], runs)
-    return best
+def _best(runs: Run, training: jax.Array, fitting: Fitting) -> Best:
+    """The best of runs, given their weights ``(r, n)``."""
+    chosen = jnp.argmax(_merit(runs, training, fitting))
+    run = jax.tree.map(lambda leaf: leaf[chosen], runs)
+    return Best(run, _em_step.mixture(run.moments, fitting.regularization))
 
 
 def _merit(runs: Run, weights: jax.Array, fitting: Fitting) -> jax.Array:
@@ -403,9 +442,8 @@ def group_weights(groups: jax.Array, weights: jax.Array) -> jax.Array:
 
     That keeps everything finite for a group whose share is zero.
     """
-    weights = groups * weights[None]
-    is_empty = jnp.all(weights == 0, axis=1, keepdims=True)
-    return jnp.where(is_empty, 1, weights)
+    is_empty = linalg.product(groups, weights[:, None]) == 0
+    return jnp.where(is_empty, 1, groups * weights[None])
 
 
 def over_groups(fn: Callable[..., Result], *groups: Any) -> Result:
@@ -418,16 +456,9 @@ def over_groups(fn: Callable[..., Result], *groups: Any) -> Result:
     return single
 
 
-def _twins(x: jax.Array) -> jax.Array:
-    """First of the rows that equal a row, ``(n,)``."""
-    index = jnp.arange(x.shape[0])
-    labels = distinct.rows(x).labels
-    return jax.ops.segment_min(index, labels, num_segments=x.shape[0])[labels]
-
-
 def _are_tied(twins: jax.Array, weights: jax.Array) -> jax.Array:
     """Whether distinct rows are few, by the chance that two draws are one row."""
-    together = jax.ops.segment_sum(weights, twins, num_segments=weights.shape[0])
+    together = jnp.zeros_like(weights).at[twins].add(weights)
     total = jnp.sum(weights) ** 2
     distinct_rows = total / jnp.sum(together**2)
     return distinct_rows < jnp.minimum(_FEW_ROWS, total / jnp.sum(weights**2) / 2)
@@ -447,30 +478,31 @@ def _shuffled(
     return moved, weights * weights[order]
 
 
-def _folds(key: jax.Array, weights: jax.Array, problem: Problem) -> Folds:
-    """Share the rows of positive weight out at random; without folds all train.
+def _folds(noise: jax.Array, weights: jax.Array, problem: Problem) -> Folds:
+    """Share the rows of positive weight out by noise ``(n,)``; without folds all train.
 
     Equal rows stay together, as nothing is to be validated on what it was trained on.
     Rows far from all others train and do not validate: a fit without such a row is no
     better or worse for how unlikely it finds it.
     """
     fitting = problem.fitting
-    if fitting.criterion != "validation":
-        order = jnp.argsort(jax.random.uniform(key, weights.shape))
-        return Folds(weights[None], weights[None], order)
-    n = weights.shape[0]
+    is_used = weights > 0
     # Rows of weight zero come last, so that they could as well not be there.
-    noise = jax.random.uniform(key, (n,))[problem.twins]
-    noise = jnp.where(weights > 0, noise, 2)
-    size = jnp.sum(weights > 0) // fitting.num_folds
+    noise = jnp.where(is_used, noise[problem.twins], 2)
     order = jnp.argsort(noise)
-    rank = jnp.searchsorted(noise[order], noise).astype(size.dtype)
-    fold = rank // jnp.maximum(size, 1)
+    # Of the first of equal rows.
+    rank = jnp.searchsorted(noise[order], noise)
+    is_tied = _are_tied(problem.twins, weights)
+    if fitting.criterion != "validation":
+        return Folds(weights[None], weights[None], order, is_tied)
+    size = jnp.sum(is_used) // fitting.num_folds
+    fold = rank.astype(size.dtype) // jnp.maximum(size, 1)
     is_validated = fold[None] == jnp.arange(fitting.num_folds)[:, None]
     return Folds(
         training=jnp.where(is_validated, 0, weights[None]),
         validation=jnp.where(is_validated & ~problem.is_far[None], weights[None], 0),
         order=order,
+        is_tied=is_tied,
     )
 
 
@@ -480,7 +512,7 @@ def _fewest(limit: jax.Array, fitting: Fitting) -> jax.Array:
 
 
 def _all_starts(
-    key: jax.Array,
+    uniform: jax.Array,
     state: State,
     rows: Rows,
     training: jax.Array,
@@ -488,8 +520,7 @@ def _all_starts(
     problem: Problem,
 ) -> jax.Array:
     """Starts ``(i, f, k, q)``: two splits of the last fits, the others k-means."""
-    last = state.last.moments
-    num_folds, capacity = last.shape[:2]
+    last, capacity = state.last.moments, uniform.shape[2]
     num_inits = problem.fitting.num_inits
     splits = jax.vmap(
         lambda last: jnp.stack(
@@ -497,19 +528,18 @@ def _all_starts(
         ),
         out_axes=1,
     )(last)
-    if num_inits <= 2:
+    number = uniform.shape[0]
+    if number == 0:
         return splits
-    number = num_inits - 2
     clusters = _em.over_runs(
         lambda uniform, weights: _starts.kmeans(
             uniform, rows, weights, num_components, capacity=capacity
         ),
-        jax.random.uniform(key, (number * num_folds, capacity), training.dtype),
+        uniform.reshape(-1, capacity),
         jnp.tile(training, (number, 1)),
         at_once=_em.runs_at_once(rows.points, capacity, problem.block_size),
     )
-    clusters = clusters.reshape(number, num_folds, *clusters.shape[1:])
-    return jnp.concatenate([splits, clusters])
+    return jnp.concatenate([splits, clusters.reshape(number, *last.shape)])
 
 
 def _scored(
@@ -540,6 +570,7 @@ def _scored(
         best=jnp.where(is_best, runs.moments, state.best),
         last=runs,
         final=state.final,
+        shuffled=state.shuffled,
         phase=state.phase,
     )
 

@@ -217,20 +217,18 @@ def _plus_plus(
         index = jnp.where(chances[index] > 0, index, likeliest)
         return points[index]
 
-    first = draw(weights, 0)
-    centres = jnp.broadcast_to(first[None], (uniform.shape[0], points.shape[1]))
-    nearest = jnp.sum((points - first[None]) ** 2, axis=1)
-
     def add(k: Any, carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         centres, nearest = carry
-        chances = weights * nearest
+        chances = jnp.where(k == 0, weights, weights * nearest)
         chances = jnp.where(jnp.sum(chances) > 0, chances, weights)
         centre = draw(chances, k)
         distance = jnp.sum((points - centre[None]) ** 2, axis=1)
-        return centres.at[k].set(centre), jnp.minimum(nearest, distance)
+        nearest = jnp.where(k == 0, distance, jnp.minimum(nearest, distance))
+        return centres.at[k].set(centre), nearest
 
+    centres = jnp.zeros((uniform.shape[0], points.shape[1]), points.dtype)
     last: tuple[jax.Array, jax.Array] = jax.lax.fori_loop(
-        1, num_components, add, (centres, nearest)
+        0, num_components, add, (centres, jnp.zeros_like(weights))
     )
     return last[0]
 
