@@ -14,7 +14,7 @@ from jaxinfo.gmm._search import Fit, Problem
 from jaxinfo.gmm._types import GaussianMixture
 
 # Most evaluations of the EM map: three in each cycle, and one where it has landed.
-_EVALUATIONS = 49
+_EVALUATIONS = 37
 
 
 def refits(

@@ -25,6 +25,9 @@ from jaxinfo.gmm._search import Fit, Problem
 from jaxinfo.gmm._types import Estimate, GaussianMixture
 from jaxinfo.gmm._whitening import Frame
 
+# Members for each dimension, and two more, below which a class is small.
+_FEW = 10
+
 
 @compiled.jit(static_argnames=("num_classes", "block_size"))
 def class_mutual_information(
@@ -48,10 +51,17 @@ def class_mutual_information(
         - \log \sum_b \pi_b p_b(x) \Big] .
 
     For classes of equal shares, whatever the sample says, weight each sample by the
-    inverse of the size of its class. A class of fewer than ``num_folds * (d + 2)``
-    samples gets one component, whose covariance is drawn towards the pooled one within
-    classes by :math:`d + 2` pseudo-observations. Replicates weight all samples, so that
-    the shares vary too.
+    inverse of the size of its class. Replicates weight all samples, so that the shares
+    vary too.
+
+    Classes share what their samples cannot tell. One whose own mixture predicts it no
+    better than that of the largest class, moved to its mean and covariance, takes this
+    one: its parameters are fewer. A class of fewer than ``10 * (d + 2)`` samples, or
+    ``num_folds * (d + 2)``, gets one component, whose covariance is drawn towards the
+    pooled one within classes by :math:`d + 2` pseudo-observations; and it is taken to
+    be distributed as the largest class if that is less likely by no more than chance
+    would make it, by five deviations, for this class alone and for all small ones
+    together. It tells nothing then, and ``standard_error`` has what it seemed to tell.
 
     Differentiable in ``x`` and ``weights``, as `mutual_information` is. Costs
     ``num_classes`` times as much.
@@ -234,7 +244,7 @@ def _of_labels(
     x = jnp.where(is_trivial, _whitening.stand_in(x), x)
     groups = labels[None] == jnp.arange(capacity)[:, None]
     num_rows = jnp.sum(groups & (weights > 0)[None], axis=1)
-    is_small = num_rows < fitting.num_folds * (x.shape[1] + 2)
+    is_small = num_rows < max(fitting.num_folds, _FEW) * (x.shape[1] + 2)
     limits = jnp.minimum(num_rows, fitting.max_components)
     problem = dataclasses.replace(
         _search.one_group(x, weights, fitting, block_size),
@@ -272,49 +282,75 @@ class Decision(NamedTuple):
         num_rows: Rows of each class. Shape ``(c,)``.
         is_small: Whether they are too few for a covariance of its own. Shape ``(c,)``.
         is_moved: Whether the class has the shape of the largest one. Shape ``(c,)``.
+        is_same: Whether it is taken to be distributed as that is. Shape ``(c,)``.
         largest: Which class that is. Shape ``()``.
     """
 
     num_rows: jax.Array
     is_small: jax.Array
     is_moved: jax.Array
+    is_same: jax.Array
     largest: jax.Array
 
 
 def _decided(
     fits: Fit, problem: Problem, num_rows: jax.Array, is_small: jax.Array
-) -> tuple[Decision, jax.Array]:
+) -> tuple[Decision, jax.Array, jax.Array]:
     """Give a class the shape of the largest one where its own predicts it no better.
 
-    Where it has few members: a Gaussian for each would make up information about a
-    feature that is none. By the likelihood of the members, less one for each parameter,
-    or of held-out ones where more than one component was tried.
+    A Gaussian for each class of few members would make up information about a feature
+    that is none. Shapes are chosen by the likelihood of the members, less one for each
+    parameter, or by that of held-out ones where there may be several components. Small
+    classes are taken to be distributed as the largest one where that is hardly less
+    likely, by the chi-squared law of each and of all; what they seem to tell is part of
+    the error then.
     """
     dim = fits.place.fit.means.shape[2]
     own_weights = _search.group_weights(problem.groups, problem.weights)
     shares = jnp.sum(problem.groups * problem.weights[None], axis=1)
     shares = shares / jnp.sum(shares)
-    all_moved = Decision(
-        num_rows=num_rows,
-        is_small=is_small,
-        is_moved=jnp.ones_like(is_small),
-        largest=jnp.argmax(shares),
-    )
-    none_moved = all_moved._replace(is_moved=jnp.zeros_like(is_small))
-    own, moved = (
+    none, every = jnp.zeros_like(is_small), jnp.ones_like(is_small)
+    all_own = Decision(num_rows, is_small, none, none, jnp.argmax(shares))
+    own, moved, same = (
         _log_likelihoods(_prepared(fits.place.fit, shares, one), own_weights, problem)
-        for one in (none_moved, all_moved)
+        for one in (
+            all_own,
+            all_own._replace(is_moved=every),
+            all_own._replace(is_same=every),
+        )
     )
     count = jnp.maximum(num_rows, 1).astype(own.dtype)
-    penalty = (_em_step.num_features(dim) - 1) / count
+    freedom = _em_step.num_features(dim) - 1
     chosen = jnp.maximum(fits.num_components - 1, 0)
     held_out = jnp.take_along_axis(fits.scores, chosen[:, None], axis=1)[:, 0]
-    is_better = jnp.where(is_small, moved > own, moved - penalty > held_out)
-    decision = all_moved._replace(is_moved=is_better)
-    numbers = jnp.where(
-        is_better, fits.num_components[decision.largest], fits.num_components
+    own = jnp.where(fits.num_components == 1, own, held_out + freedom / count)
+    gain = count * (jnp.maximum(own, moved) - same)
+    gain = jnp.where(is_small & (num_rows > 0), jnp.maximum(gain, 0), 0)
+    num_small = jnp.sum(is_small & (num_rows > 0)).astype(own.dtype)
+    is_same = is_small & (gain < _by_chance(freedom))
+    is_same &= jnp.sum(gain) < _by_chance(freedom * num_small)
+    is_moved = (moved > own) & ~is_same
+    number = jnp.sum(num_rows).astype(own.dtype)
+    chance = freedom * num_small / 2
+    seen = jnp.maximum(jnp.sum(jnp.where(is_same, gain, 0)) - chance, 0)
+    unsure = (seen**2 + chance) / number**2
+    unsure = jnp.where(jnp.any(is_same & (num_rows > 0)), unsure, 0)
+    decision = all_own._replace(is_moved=is_moved, is_same=is_same)
+    return (
+        decision,
+        jnp.where(
+            is_moved | is_same,
+            fits.num_components[decision.largest],
+            fits.num_components,
+        ),
+        unsure,
     )
-    return decision, numbers
+
+
+def _by_chance(freedom: ArrayLike) -> jax.Array:
+    """Gain of a log-likelihood that parameters make up, with five deviations of it."""
+    half = jnp.asarray(freedom) / 2
+    return half + 5 * jnp.sqrt(half)
 
 
 def _log_likelihoods(
@@ -335,9 +371,9 @@ def _prepared(
 ) -> GaussianMixture:
     """Let classes share what they have too few rows to tell.
 
-    Small ones, of one component, draw their covariance towards the pooled one; those
-    that were decided on take the mixture of the largest class, moved to their mean and
-    covariance.
+    Small ones, of one component, draw their covariance towards the pooled one. By what
+    was decided, they take the mixture of the largest class, or that moved to their mean
+    and covariance.
     """
     is_absent = jnp.isneginf(fits.log_weights)
     mass = jnp.where(is_absent, 0, jnp.exp(jnp.where(is_absent, 0, fits.log_weights)))
@@ -367,11 +403,11 @@ def _prepared(
         means=means[:, None] + moves,
         scale_trils=linalg.product(maps[:, None], largest.scale_trils[None]),
     )
-    chosen: GaussianMixture = jax.tree.map(
-        lambda one, other: jnp.where(
-            decision.is_moved.reshape(-1, *[1] * (one.ndim - 1)), one, other
-        ),
-        moved,
-        own,
-    )
+
+    def choose(own: jax.Array, moved: jax.Array, same: jax.Array) -> jax.Array:
+        shape = -1, *[1] * (own.ndim - 1)
+        own = jnp.where(decision.is_moved.reshape(shape), moved, own)
+        return jnp.where(decision.is_same.reshape(shape), same[None], own)
+
+    chosen: GaussianMixture = jax.tree.map(choose, own, moved, largest)
     return chosen

@@ -61,16 +61,22 @@ class Sharing(NamedTuple):
 
     Attributes:
         prepare: Lets fits share it.
-        decide: Decides on what groups share, from their fits. Returns that, and from
-            where on components of the prepared fits are absent.
+        decide: Decides on what groups share, from their fits. Returns that, from where
+            on components of the prepared fits are absent, and the variance that a value
+            has from what was decided.
     """
 
     prepare: Prepare
-    decide: Callable[[Fit], tuple[Any, jax.Array]]
+    decide: Callable[[Fit], tuple[Any, jax.Array, jax.Array]]
 
 
 _NOTHING_SHARED = Sharing(
-    prepare=lambda fits, _, __: fits, decide=lambda fits: ((), fits.num_components)
+    prepare=lambda fits, _, __: fits,
+    decide=lambda fits: (
+        (),
+        fits.num_components,
+        jnp.zeros((), fits.place.mass.dtype),
+    ),
 )
 
 
@@ -101,7 +107,7 @@ def estimate(
         )
     )
     fits = jax.lax.stop_gradient(_search.search(key_search, problem))
-    decided, numbers = jax.lax.stop_gradient(sharing.decide(fits))
+    decided, numbers, undecided = jax.lax.stop_gradient(sharing.decide(fits))
     ridges = jax.vmap(_local.ridge, in_axes=(0, None))(
         fits.place.fit.means, problem.fitting.regularization
     )
@@ -168,20 +174,16 @@ def estimate(
     else:
         value, standard_error = plugin, jackknife_error
         num_failed = jnp.zeros((), int)
+    if sharing is not _NOTHING_SHARED:
+        standard_error = guarded.sqrt(standard_error**2 + undecided)
     sampling_error = standard_error
     if pointwise is not None and problem.fitting.max_components > 1:
-        columns = _whitening.carry_to_columns(
-            problem.frame, jax.tree.map(lambda leaf: leaf[0], mixtures)
-        )
-        rows = linalg.product(problem.points, problem.frame.factor.T)
-        own = problem.weights * pointwise(columns, rows, numbers[0])
-        over_data = jnp.sum(own) / jnp.sum(problem.weights)
-        middle = (plugin + over_data) / 2
+        over_data = _over_data(pointwise, mixtures, numbers, problem)
         variance = standard_error**2 + _BIAS * (plugin - value) ** 2
         variance = variance + _MISFIT * (plugin - over_data) ** 2
         holds = _one_component_does(fits, problem)
         standard_error = jnp.where(holds, standard_error, guarded.sqrt(variance))
-        value = jnp.where(holds, value, middle)
+        value = jnp.where(holds, value, (plugin + over_data) / 2)
     is_empty = jnp.all(problem.groups * problem.weights[None] == 0, axis=1)
     mixtures = jax.vmap(_whitening.carry_out, in_axes=(None, 0))(
         problem.frame, sharing.prepare(mixtures, shares, decided)
@@ -296,6 +298,21 @@ def _each(
         one, fits, nodes, at_once=at_once
     )
     return each
+
+
+def _over_data(
+    pointwise: Pointwise,
+    mixtures: GaussianMixture,
+    numbers: jax.Array,
+    problem: Problem,
+) -> jax.Array:
+    """Mean over the data of what the functional of the only group is the mean of."""
+    columns = _whitening.carry_to_columns(
+        problem.frame, jax.tree.map(lambda leaf: leaf[0], mixtures)
+    )
+    rows = linalg.product(problem.points, problem.frame.factor.T)
+    own = problem.weights * pointwise(columns, rows, numbers[0])
+    return jnp.sum(own) / jnp.sum(problem.weights)
 
 
 def _one_component_does(fits: Fit, problem: Problem) -> jax.Array:

@@ -10,7 +10,7 @@ this into one of the sums.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -122,6 +122,31 @@ def linearize(
     jacobian = (-by_all).at[which, :, which].add(linalg.product(own, columns))
     # The first feature is one: sums of features by responsibilities.
     return Linear(log_likelihood, own[:, 0], jacobian.reshape(k * q, k * q))
+
+
+@jax.custom_jvp
+def follow(
+    linear: Linear,
+    place: Place,
+    points: jax.Array,
+    weights: jax.Array,
+    number: jax.Array,
+) -> Linear:
+    """`linearize` where the result is known: only derivatives are found."""
+    return linear
+
+
+@follow.defjvp
+def _follow_jvp(
+    primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> tuple[Linear, Linear]:
+    number = primals[4]
+    _, change = jax.jvp(
+        lambda place, points, weights: linearize(place, points, weights, number),
+        primals[1:4],
+        tangents[1:4],
+    )
+    return primals[0], change
 
 
 def polish(

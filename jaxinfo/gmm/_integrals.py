@@ -508,7 +508,8 @@ def mean_log_density(
 
     Its derivative is the mean of the same sum along a change of the mixture, as the
     mean of a log-density does not change with that density to first order: one pass
-    over the nodes gives both.
+    over the nodes gives both. Marginals are functions of the mixture, which the second
+    derivative sees.
     """
 
     @jax.custom_jvp
@@ -538,7 +539,7 @@ def mean_log_density(
     if number is None:
         # The derivative of the sum itself, however few its nodes.
         return passed(mixture, marginals, nodes, number)[0]
-    result: jax.Array = value(mixture, jax.lax.stop_gradient(marginals), nodes, number)
+    result: jax.Array = value(mixture, marginals, nodes, number)
     return result
 
 

@@ -22,14 +22,9 @@ def standard_error(
     weights = problem.weights
 
     def through(fit: Fit, weights: jax.Array, slope: GaussianMixture) -> jax.Array:
-        return _implicit.influence(
-            fit.linear,
-            fit.place,
-            problem.points,
-            weights,
-            fit.num_components,
-            slope,
-        )
+        about = fit.place, problem.points, weights, fit.num_components
+        linear = _implicit.follow(fit.linear, *about)
+        return _implicit.influence(linear, *about, slope)
 
     through_fits = _search.over_groups(
         through, fits, _search.group_weights(problem.groups, weights), slopes[0]

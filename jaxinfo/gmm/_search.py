@@ -360,7 +360,8 @@ def _stage(state: State, data: Data, limit: jax.Array, problem: Problem) -> Stat
         is_short, is_long = i < fitting.num_inits, i == fitting.num_inits
         at = jnp.where(is_short, starts[i], kept.moments)
         short_steps = min(_SHORT_STEPS, fitting.max_steps)
-        look_steps = jnp.where(is_long, fitting.max_steps, 1)
+        long_steps = jnp.where(is_last, 3 * short_steps, fitting.max_steps)
+        look_steps = jnp.where(is_long, long_steps, 1)
         runs = _em.finish(
             jax.vmap(_em.start, in_axes=(0, None))(at, fitting.regularization),
             rows,
@@ -386,6 +387,8 @@ def _stage(state: State, data: Data, limit: jax.Array, problem: Problem) -> Stat
     is_empty = jnp.all(folds.validation == 0, axis=1, keepdims=True)
     look = jnp.where(is_empty, 1, folds.validation)
     first = jnp.where(is_short, 0, fitting.num_inits)
+    # Shuffled rows are fitted to see what chance finds, which takes no more.
+    first = jnp.where(is_short & is_last, fitting.num_inits - 1, first)
     last = jnp.where(is_open, fitting.num_inits + 2, fitting.num_inits + 1)
     runs, held_out = jax.lax.fori_loop(
         first, last, leg, (kept, jnp.zeros_like(kept.log_likelihood))

@@ -229,15 +229,53 @@ class TestClasses:
             spoilt[5] = wrong
             assert np.isnan(self.information(spoilt).value)
 
-    def test_a_class_of_one_sample_has_one_component(self):
+    def test_a_class_of_one_sample_is_as_the_largest_one(self):
         alone = self.labels.astype(int)
         alone[5] = 2
-        # Where more would be allowed, and the data want more.
         x = self.x + 9.0 * (np.arange(400) % 4 == 1)[:, None]
         result = self.information(alone, x=x)
         assert np.isfinite(result.value)
-        assert result.num_components[0] == 2
-        assert result.num_components[2] == 1
+        np.testing.assert_array_equal(result.num_components[::2], 2)
+        for leaf in result.mixture:
+            np.testing.assert_array_equal(leaf[2], leaf[0])
+
+    def test_a_rare_class_that_tells_nothing_has_no_shape_of_its_own(self):
+        values, errors = [], []
+        for seed in range(10):
+            rng = np.random.default_rng(seed)
+            x, rare = rng.exponential(size=(400, 1)), rng.permutation(400) < 8
+            result = self.information(rare, x=x)
+            values.append(float(result.value))
+            errors.append(float(result.standard_error))
+        is_zero = np.abs(values) < 1e-6
+        assert np.sum(is_zero) >= 9
+        assert np.all(np.abs(values) < 3 * np.asarray(errors))
+        # The chance that two parameters fit.
+        assert min(errors) >= 1 / 401
+
+    def test_rare_classes_apart_are_told_apart(self):
+        classes = np.repeat([0, 1, 2], [384, 8, 8])
+        x = np.random.default_rng(0).normal(size=(400, 1)) + 20.0 * classes[:, None]
+        result = self.information(classes, x=x)
+        shares = np.array([384, 8, 8]) / 400
+        assert_close(result.plugin, -np.sum(shares * np.log(shares)), tolerance=1e-3)
+        np.testing.assert_array_equal(result.num_components, 1)
+
+    def test_small_classes_that_differ_together_are_told_apart(self):
+        rng = np.random.default_rng(0)
+        classes = np.arange(400) % 20
+        shifts = rng.normal(size=20)
+        x = rng.normal(size=(400, 1)) + shifts[classes][:, None]
+        result = gmm.class_mutual_information(
+            jax.random.key(1), x.astype("f"), classes, num_classes=20, **MANY
+        )
+        grid = np.linspace(-9, 9, 2001)
+        mean = np.mean(
+            np.exp(-((grid[:, None] - shifts) ** 2) / 2) / np.sqrt(2 * np.pi), axis=1
+        )
+        truth = -np.trapezoid(mean * np.log(mean), grid)
+        truth = truth - np.log(2 * np.pi * np.e) / 2
+        assert abs(result.value - truth) < 2 * result.standard_error
 
     def test_one_class_tells_nothing(self):
         nothing = self.information(0 * self.labels.astype(int))

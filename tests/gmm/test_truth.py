@@ -1,7 +1,5 @@
 """Default estimates against the truth, and those of one component in closed form."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -115,9 +113,7 @@ def test_gradient_of_an_estimate_equals_finite_differences(x64, key):
     x, y = rng.normal(size=(2, 150, 1)) + 1.7 * rng.choice([-1, 1], size=(1, 150, 1))
     along = rng.normal(size=(2, 150, 1))
 
-    @jax.jit
-    @functools.partial(jax.value_and_grad, has_aux=True)
-    def value_and_slope(t):
+    def numbers(t):
         result = gmm.mutual_information(
             key,
             x + t * along[0],
@@ -125,12 +121,31 @@ def test_gradient_of_an_estimate_equals_finite_differences(x64, key):
             fitting=gmm.Fitting(max_components=3),
             sampling=gmm.Sampling(num_replicates=0),
         )
-        return result.value, result.num_components
+        estimated = jnp.stack([result.value, result.jackknife_error])
+        return estimated, (estimated, result.num_components)
 
+    values_and_slopes = jax.jit(jax.jacrev(numbers, has_aux=True))
     # Rounding decides whether the last Newton step is taken: values jump by 4e-10.
     step = 1e-4
-    (_, number), slope = value_and_slope(0.0)
+    slope, (_, number) = values_and_slopes(0.0)
     assert number > 1
-    ahead, behind = (value_and_slope(t)[0][0] for t in (step, -step))
+    ahead, behind = (values_and_slopes(t)[1][0] for t in (step, -step))
     difference = (ahead - behind) / (2 * step)
     np.testing.assert_allclose(slope, difference, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("law", ["exponential", "lognormal"])
+def test_the_test_of_independence_keeps_its_level(law):
+    rng = np.random.default_rng(0)
+    x, y = getattr(rng, law)(size=(2, 100, 100, 1)).astype(np.float32)
+
+    def p_value(of):
+        key, x, y = of
+        return gmm.independence_test(key, x, y, num_permutations=19).p_value
+
+    keys = jax.random.split(jax.random.key(0), 100)
+    p_values = jax.jit(lambda *of: jax.lax.map(p_value, of))(keys, x, y)
+    # Three deviations of the share of rejections at 5 and at 10 %.
+    assert np.mean(p_values <= 0.05) < 0.05 + 3 * (0.05 * 0.95 / 100) ** 0.5
+    assert np.mean(p_values <= 0.1) < 0.1 + 3 * (0.1 * 0.9 / 100) ** 0.5

@@ -34,6 +34,9 @@ def test_distinct_rows_are_numbered(dtype):
         pairs = set(zip(found.labels.tolist(), expected.ravel().tolist(), strict=True))
         assert len(pairs) == len(np.unique(expected)) == found.labels.max() + 1
         assert found.is_exact
+        _, first = np.unique(matrix + 0.0, axis=0, return_index=True)
+        twins = distinct.twins(jnp.asarray(matrix))
+        np.testing.assert_array_equal(twins, first[expected.ravel()])
 
 
 def test_rows_with_equal_hashes_are_noticed(monkeypatch):

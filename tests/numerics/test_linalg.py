@@ -87,6 +87,18 @@ def test_factors_of_rows_keep_the_digits_of_near_dependence(dim):
         np.testing.assert_allclose(np.diagonal(precise), exact, rtol=1e-8)
 
 
+@pytest.mark.parametrize("dim", [3, 5])
+def test_factors_of_some_rows_are_those_of_the_matrix_of_these(key, dim):
+    rows = jax.random.normal(key, (2, dim, dim))
+    some = np.array([0, 2])
+    is_used = jnp.zeros((2, dim), bool).at[:, some].set(True)
+    actual = linalg.factor_of_rows(rows, is_used)
+    expected = jnp.broadcast_to(jnp.eye(dim), rows.shape)
+    theirs = linalg.factor_of_rows(rows[:, some])
+    expected = expected.at[:, some[:, None], some].set(theirs)
+    assert_close(actual, expected)
+
+
 def test_derivatives_of_factors_of_rows(x64, key):
     rows = jax.random.normal(key, (2, 4, 4))
     check_grads(linalg.factor_of_rows, (rows[:, 1:],), order=1, modes=("fwd", "rev"))
