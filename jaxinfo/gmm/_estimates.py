@@ -181,7 +181,7 @@ def estimate(
         over_data = _over_data(pointwise, mixtures, numbers, problem)
         variance = standard_error**2 + _BIAS * (plugin - value) ** 2
         variance = variance + _MISFIT * (plugin - over_data) ** 2
-        holds = _one_component_does(fits, problem)
+        holds = one_component_does(fits, problem)
         standard_error = jnp.where(holds, standard_error, guarded.sqrt(variance))
         value = jnp.where(holds, value, (plugin + over_data) / 2)
     is_empty = jnp.all(problem.groups * problem.weights[None] == 0, axis=1)
@@ -315,7 +315,7 @@ def _over_data(
     return jnp.sum(own) / jnp.sum(problem.weights)
 
 
-def _one_component_does(fits: Fit, problem: Problem) -> jax.Array:
+def one_component_does(fits: Fit, problem: Problem) -> jax.Array:
     """Whether the score of all rows together is little better with more components."""
     num_rows = jnp.sum(problem.weights > 0).astype(problem.weights.dtype)
     number, scores = fits.num_components[0], fits.scores[0]

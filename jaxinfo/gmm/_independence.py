@@ -4,14 +4,16 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled
+from jaxinfo._numerics import checks, compiled, linalg
 from jaxinfo.gmm import (
+    _estimates,
     _integrals,
     _options,
     _search,
     _whitening,
 )
 from jaxinfo.gmm._options import Fitting
+from jaxinfo.gmm._types import GaussianMixture
 from jaxinfo.measures import PermutationTest
 
 # Nodes of the integrals beyond two dimensions.
@@ -38,11 +40,14 @@ def independence_test(
     .. math::
         p = \frac{1 + \#\{b: \hat I_b \ge \hat I\}}{1 + B} .
 
-    As data and permutations are treated alike, independent samples are called dependent
-    in a share :math:`\alpha` of cases at a level :math:`\alpha`, whatever their laws,
-    if their rows are independent of each other. Rows that are not, such as the steps of
-    a time series, look dependent: of two independent autoregressive series of
-    coefficient 0.9 most do. Take every so many steps, or a test that keeps their order.
+    Where the components chosen gain less than 6 nats of held-out log-likelihood over a
+    single one, the information is that of the single one: components that chance adds
+    make up more than weak dependence has. As data and permutations are treated alike,
+    independent samples are called dependent in a share :math:`\alpha` of cases at a
+    level :math:`\alpha`, whatever their laws, if their rows are independent of each
+    other. Rows that are not, such as the steps of a time series, look dependent: of two
+    independent autoregressive series of coefficient 0.9 most do. Take every so many
+    steps, or a test that keeps their order.
 
     Not differentiable: the p-value is a step function. Costs as much as :math:`1 + B`
     calls of `select`.
@@ -107,9 +112,16 @@ def independence_test(
         problem = _search.one_group(moved, row_weights, fitting)
         groups = _search.search(key, problem)
         fit = jax.tree.map(lambda leaf: leaf[0], groups)
-        columns = _whitening.carry_to_columns(problem.frame, fit.place.fit)
+        # More components than are needed make up information, of permutations too.
+        does = _estimates.one_component_does(groups, problem)
+        mixture: GaussianMixture = jax.tree.map(
+            lambda one, other: jnp.where(does, one, other),
+            _merged(fit.place.fit),
+            fit.place.fit,
+        )
+        columns = _whitening.carry_to_columns(problem.frame, mixture)
         blocks = tuple(range(a)), tuple(range(a, dim))
-        number = fit.num_components
+        number = jnp.where(does, 1, fit.num_components)
         return jnp.mean(_integrals.information(columns, *blocks, (), nodes, number))
 
     # The data come first, and are treated no other way: that keeps the level.
@@ -139,6 +151,23 @@ def independence_test(
         null_mean=jnp.where(is_trivial, 0, jnp.mean(null)),
         null_std=jnp.where(is_trivial, 0, spread),
         p_value=jnp.where(is_trivial, 1, p_value),
+    )
+
+
+def _merged(mixture: GaussianMixture) -> GaussianMixture:
+    """The Gaussian of the mean and covariance of a mixture, other components absent."""
+    is_absent = jnp.isneginf(mixture.log_weights)
+    log_mass = jnp.where(is_absent, 0, mixture.log_weights)
+    mass = jnp.where(is_absent, 0, jnp.exp(log_mass))
+    mean = linalg.product(mass[None], mixture.means)[0]
+    offsets = mixture.means - mean[None]
+    each = linalg.gram(mixture.scale_trils) + offsets[:, :, None] * offsets[:, None]
+    factor = linalg.cholesky(jnp.sum(mass[:, None, None] * each, axis=0))
+    is_first = jnp.arange(mass.shape[0]) == 0
+    return GaussianMixture(
+        log_weights=jnp.where(is_first, 0.0, -jnp.inf).astype(mass.dtype),
+        means=jnp.broadcast_to(mean, mixture.means.shape),
+        scale_trils=jnp.broadcast_to(factor, mixture.scale_trils.shape),
     )
 
 
