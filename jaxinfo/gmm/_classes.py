@@ -62,6 +62,7 @@ def class_mutual_information(
     be distributed as the largest class if that is less likely by no more than chance
     would make it, by five deviations, for this class alone and for all small ones
     together. It tells nothing then, and ``standard_error`` has what it seemed to tell.
+    A larger one is taken so if that is likelier than both, as for heavy tails.
 
     Differentiable in ``x`` and ``weights``, as `mutual_information` is. Costs
     ``num_classes`` times as much.
@@ -306,7 +307,10 @@ def _decided(
     the error then.
     """
     dim = fits.place.fit.means.shape[2]
-    own_weights = _search.group_weights(problem.groups, problem.weights)
+    # Rows far off do not validate, and do not count here either.
+    is_near = ~problem.is_far | jnp.all(problem.is_far)
+    near = jnp.where(is_near, problem.weights, 0)
+    own_weights = _search.group_weights(problem.groups, near)
     shares = jnp.sum(problem.groups * problem.weights[None], axis=1)
     shares = shares / jnp.sum(shares)
     none, every = jnp.zeros_like(is_small), jnp.ones_like(is_small)
@@ -329,12 +333,14 @@ def _decided(
     num_small = jnp.sum(is_small & (num_rows > 0)).astype(own.dtype)
     is_same = is_small & (gain < _by_chance(freedom))
     is_same &= jnp.sum(gain) < _by_chance(freedom * num_small)
+    # Where moments say little, as of heavy tails, others may be as the largest, too.
+    is_same |= ~is_small & (same > jnp.maximum(own, moved))
+    is_same &= (num_rows > 0) & (jnp.arange(is_same.size) != all_own.largest)
     is_moved = (moved > own) & ~is_same
     number = jnp.sum(num_rows).astype(own.dtype)
-    chance = freedom * num_small / 2
+    chance = freedom * jnp.sum(is_same).astype(own.dtype) / 2
     seen = jnp.maximum(jnp.sum(jnp.where(is_same, gain, 0)) - chance, 0)
     unsure = (seen**2 + chance) / number**2
-    unsure = jnp.where(jnp.any(is_same & (num_rows > 0)), unsure, 0)
     decision = all_own._replace(is_moved=is_moved, is_same=is_same)
     return (
         decision,

@@ -336,8 +336,14 @@ def collapsed(place: Place, weights: jax.Array) -> jax.Array:
     return (place.mass > 0) & (is_narrow | (place.mass * num_rows < 1))
 
 
-def has_collapsed(run: Run, weights: jax.Array, regularization: ArrayLike) -> jax.Array:
-    """Whether collapsed components, or such with too few rows, hold much weight."""
+def has_collapsed(
+    run: Run, weights: jax.Array, regularization: ArrayLike, far: jax.Array
+) -> jax.Array:
+    """Whether collapsed components, or such with too few rows, hold much weight.
+
+    More than the share ``far`` of rows far from all others, which have such a component
+    for themselves.
+    """
     mass, means, _ = _em_step.unpack(run.moments)
     share = mass / jnp.sum(mass)
     num_rows = share * jnp.sum(weights > 0).astype(share.dtype)
@@ -345,4 +351,4 @@ def has_collapsed(run: Run, weights: jax.Array, regularization: ArrayLike) -> ja
     # is more in single precision, would tell of narrow ones too.
     blur = jnp.sum(run.density.whiteners**2, axis=(1, 2)) * regularization
     is_bad = (blur > _NARROW) | (num_rows < means.shape[1] + 2)
-    return jnp.sum(jnp.where(is_bad, share, 0)) > MUCH
+    return jnp.sum(jnp.where(is_bad, share, 0)) > MUCH + far

@@ -31,10 +31,11 @@ class Reason(enum.IntEnum):
             narrow as ``regularization`` lets them be: they stand on repeated values of
             a column (a share of exact zeros, say), or on a curve. Information about
             repeated values of one side is mostly right; entropy is not.
-        MISFIT: Few Gaussians do not describe the columns: the same fit finds
-            information where one side is shuffled, more than two errors. The value is
-            too high by about as much. Take logarithms of positive columns, or
-            `normal_scores`.
+        MISFIT: Few Gaussians do not describe the columns. Either the same fit finds
+            information where one side is shuffled, more than two errors, and the value
+            is too high by about as much; or one Gaussian was chosen though a row makes
+            up 0.3 of its variance, and the value says little. Take logarithms of
+            positive columns, or `normal_scores`, or leave such rows out.
         BROKEN: A step of EM, or the value of the fit, was not finite. Raise
             ``regularization``, lower ``max_components`` or compute in float64.
         STEPS_RAN_OUT: EM took ``max_steps`` steps without converging. Raise it, or

@@ -40,6 +40,10 @@ _SHORT_STEPS = 12
 _PENALTY = 1e3
 # Distinct rows that are enough.
 _FEW_ROWS = 100
+# Share of a variance that a row makes up, from where on it leads a Gaussian; and its
+# squared length in deviations, which few rows cannot exceed.
+_LED = 0.3
+_LEAST_LED = 25.0
 # Gain of a score, in nats per sample, that counts as an improvement.
 _MIN_GAIN = 1e-4
 
@@ -226,7 +230,7 @@ def search(key: jax.Array, problem: Problem) -> Fit:
             runs = jax.vmap(_em.start, in_axes=(0, None))(
                 moments, fitting.regularization
             )
-            return runs, _best(runs, folds.training, fitting)
+            return runs, _best(runs, folds.training, problem)
 
         # Nothing has run yet.
         runs, nothing = jax.tree.map(
@@ -276,7 +280,8 @@ def search(key: jax.Array, problem: Problem) -> Fit:
                 collapsed=jnp.sum(
                     jnp.where(_em.collapsed(place, weights), place.mass, 0)
                 )
-                > _em.MUCH,
+                > _em.MUCH + _far_share(weights, problem),
+                misfit=(state.num_components == 1) & _is_led(points, weights),
                 steps_ran_out=~run.converged,
                 # A search without a choice ends where it must.
                 components_ran_out=(state.failures < fitting.patience)
@@ -375,7 +380,7 @@ def _stage(state: State, data: Data, limit: jax.Array, problem: Problem) -> Stat
             ),
             problem.block_size,
         )
-        is_better = _merit(runs, training, fitting) > _merit(kept, training, fitting)
+        is_better = _merit(runs, training, problem) > _merit(kept, training, problem)
         is_better &= is_short
         return _where(is_long | is_better, runs, kept), runs.log_likelihood
 
@@ -395,7 +400,7 @@ def _stage(state: State, data: Data, limit: jax.Array, problem: Problem) -> Stat
     )
 
     def done() -> State:
-        best = _best(runs, training, fitting)
+        best = _best(runs, training, problem)
         return state._replace(
             last=runs,
             final=_where(is_last, state.final, best),
@@ -411,22 +416,38 @@ def _stage(state: State, data: Data, limit: jax.Array, problem: Problem) -> Stat
     return following
 
 
-def _best(runs: Run, training: jax.Array, fitting: Fitting) -> Best:
+def _best(runs: Run, training: jax.Array, problem: Problem) -> Best:
     """The best of runs, given their weights ``(r, n)``."""
-    chosen = jnp.argmax(_merit(runs, training, fitting))
+    chosen = jnp.argmax(_merit(runs, training, problem))
     run = jax.tree.map(lambda leaf: leaf[chosen], runs)
-    return Best(run, _em_step.mixture(run.moments, fitting.regularization))
+    return Best(run, _em_step.mixture(run.moments, problem.fitting.regularization))
 
 
-def _merit(runs: Run, weights: jax.Array, fitting: Fitting) -> jax.Array:
+def _merit(runs: Run, training: jax.Array, problem: Problem) -> jax.Array:
     """What runs are chosen by, ``(r,)``: their likelihood, if they have not collapsed.
 
     The likelihood of those that have has no bound.
     """
-    has_collapsed = jax.vmap(_em.has_collapsed, in_axes=(0, 0, None))(
-        runs, weights, fitting.regularization
+    has_collapsed = jax.vmap(_em.has_collapsed, in_axes=(0, 0, None, 0))(
+        runs,
+        training,
+        problem.fitting.regularization,
+        _far_share(training, problem),
     )
     return runs.log_likelihood - jnp.where(has_collapsed, _PENALTY, 0.0)
+
+
+def _is_led(points: jax.Array, weights: jax.Array) -> jax.Array:
+    """Whether a row makes up much of a variance, which one Gaussian gives to all."""
+    lengths = jnp.where(weights > 0, jnp.sum(points**2, axis=1), 0)
+    num_rows = jnp.sum(weights > 0).astype(points.dtype)
+    return jnp.max(lengths) > jnp.maximum(_LED * num_rows, _LEAST_LED)
+
+
+def _far_share(weights: jax.Array, problem: Problem) -> jax.Array:
+    """Share of weights ``(..., n)`` that rows far from all others have."""
+    is_far = problem.is_far.astype(weights.dtype)
+    return linalg.product(weights, is_far) / jnp.sum(weights, axis=-1)
 
 
 def _where(condition: jax.Array, one: Result, other: Result) -> Result:
