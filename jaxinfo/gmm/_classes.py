@@ -13,6 +13,7 @@ from jaxinfo.gmm import (
     _estimates,
     _integrals,
     _local,
+    _mixtures,
     _options,
     _search,
     _starts,
@@ -381,16 +382,10 @@ def _prepared(
     was decided, they take the mixture of the largest class, or that moved to their mean
     and covariance.
     """
-    is_absent = jnp.isneginf(fits.log_weights)
-    mass = jnp.where(is_absent, 0, jnp.exp(jnp.where(is_absent, 0, fits.log_weights)))
-    means = jnp.sum(mass[:, :, None] * fits.means, axis=1)
+    means, covariances = jax.vmap(_mixtures.moments_of)(fits)
     offsets = fits.means - means[:, None]
-    spread = (
-        linalg.gram(fits.scale_trils) + offsets[..., :, None] * offsets[..., None, :]
-    )
-    covariances = jnp.sum(mass[:, :, None, None] * spread, axis=1)
     pooled = jnp.sum(shares[:, None, None] * covariances, axis=0)
-    count = jnp.where(decision.is_small, decision.num_rows, 0).astype(mass.dtype)
+    count = jnp.where(decision.is_small, decision.num_rows, 0).astype(means.dtype)
     shrunk = _starts.draw_towards(pooled, covariances, count)
     is_small = decision.is_small[:, None, None]
     factors = linalg.cholesky(jnp.where(is_small, shrunk, covariances))

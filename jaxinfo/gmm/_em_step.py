@@ -163,6 +163,12 @@ class Density(NamedTuple):
     whiteners: jax.Array
 
 
+def shares(log_weights: jax.Array) -> jax.Array:
+    """Weights of components; zero, with no slope, of the absent ones."""
+    is_absent = jnp.isneginf(log_weights)
+    return jnp.where(is_absent, 0, jnp.exp(jnp.where(is_absent, 0, log_weights)))
+
+
 def density(mixture: GaussianMixture) -> Density:
     """Constants, means and whiteners; an absent component is nowhere."""
     dim = mixture.means.shape[1]

@@ -8,6 +8,7 @@ from jaxinfo._numerics import checks, compiled, linalg
 from jaxinfo.gmm import (
     _estimates,
     _integrals,
+    _mixtures,
     _options,
     _search,
     _whitening,
@@ -156,16 +157,11 @@ def independence_test(
 
 def _merged(mixture: GaussianMixture) -> GaussianMixture:
     """The Gaussian of the mean and covariance of a mixture, other components absent."""
-    is_absent = jnp.isneginf(mixture.log_weights)
-    log_mass = jnp.where(is_absent, 0, mixture.log_weights)
-    mass = jnp.where(is_absent, 0, jnp.exp(log_mass))
-    mean = linalg.product(mass[None], mixture.means)[0]
-    offsets = mixture.means - mean[None]
-    each = linalg.gram(mixture.scale_trils) + offsets[:, :, None] * offsets[:, None]
-    factor = linalg.cholesky(jnp.sum(mass[:, None, None] * each, axis=0))
-    is_first = jnp.arange(mass.shape[0]) == 0
+    mean, covariance = _mixtures.moments_of(mixture)
+    factor = linalg.cholesky(covariance)
+    is_first = jnp.arange(mixture.means.shape[0]) == 0
     return GaussianMixture(
-        log_weights=jnp.where(is_first, 0.0, -jnp.inf).astype(mass.dtype),
+        log_weights=jnp.where(is_first, 0.0, -jnp.inf).astype(mean.dtype),
         means=jnp.broadcast_to(mean, mixture.means.shape),
         scale_trils=jnp.broadcast_to(factor, mixture.scale_trils.shape),
     )

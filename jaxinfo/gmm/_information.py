@@ -62,7 +62,7 @@ def mutual_information(
     and the mixture, for the number of components chosen; how that number changes is not
     seen. As a loss take ``sampling=Sampling(num_replicates=0)``. Costs
     ``num_folds * (12 * num_inits + steps)`` steps of `em` for each number of components
-    tried, and 48 for each replicate.
+    tried, and 37 for each replicate.
 
     Args:
         key: Random key.

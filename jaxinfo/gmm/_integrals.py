@@ -650,7 +650,7 @@ def expectation(
 
     def of_component(index: jax.Array) -> tuple[jax.Array, jax.Array]:
         each = about(mixture.means[index], mixture.scale_trils[index])
-        share = _share(mixture.log_weights[index])
+        share = _em_step.shares(mixture.log_weights[index])
         return share * each, share
 
     if number is None:
@@ -683,11 +683,6 @@ def _changed_weights(mixture: GaussianMixture, tangent: GaussianMixture) -> jax.
 def _along(weighed: jax.Array, changes: jax.Array) -> jax.Array:
     """Change of an integral ``(..., s)`` along changes ``(..., k, q)``."""
     return jnp.sum(weighed * changes[..., None, :, :], axis=(-2, -1))
-
-
-def _share(log_weight: jax.Array) -> jax.Array:
-    is_absent = jnp.isneginf(log_weight)
-    return jnp.where(is_absent, 0, jnp.exp(jnp.where(is_absent, 0, log_weight)))
 
 
 def density_about(

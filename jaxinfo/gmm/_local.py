@@ -69,12 +69,10 @@ def ridge(means: jax.Array, regularization: ArrayLike) -> jax.Array:
 def place(fit: GaussianMixture, ridge: jax.Array) -> Place:
     """Stand at a fit."""
     density = _em_step.density(fit)
-    is_absent = jnp.isneginf(fit.log_weights)
-    log_weights = jnp.where(is_absent, 0, fit.log_weights)
     return Place(
         fit=fit,
         density=density,
-        mass=jnp.where(is_absent, 0, jnp.exp(log_weights)),
+        mass=_em_step.shares(fit.log_weights),
         blur=linalg.gram(density.whiteners * jnp.sqrt(ridge)[:, None, :]),
     )
 

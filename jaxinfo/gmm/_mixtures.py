@@ -334,6 +334,15 @@ def log_density(mixture: GaussianMixture, points: jax.Array) -> jax.Array:
     return jnp.where(is_nowhere | is_nothing, -jnp.inf, total)
 
 
+def moments_of(mixture: GaussianMixture) -> tuple[jax.Array, jax.Array]:
+    """Mean ``(d,)`` and covariance ``(d, d)`` of all of a mixture."""
+    shares = _em_step.shares(mixture.log_weights)
+    mean = linalg.product(shares[None], mixture.means)[0]
+    offsets = mixture.means - mean[None]
+    each = linalg.gram(mixture.scale_trils) + offsets[:, :, None] * offsets[:, None]
+    return mean, jnp.sum(shares[:, None, None] * each, axis=0)
+
+
 def marginal_of(mixture: GaussianMixture, dims: tuple[int, ...]) -> GaussianMixture:
     """Mixture of some of the dimensions."""
     index = np.asarray(dims)
