@@ -1,5 +1,6 @@
 """Compilation of the public functions."""
 
+import concurrent.futures
 import contextvars
 import dataclasses
 import functools
@@ -11,6 +12,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxinfo._numerics import front_door
 
@@ -38,10 +40,14 @@ class Compiled(Protocol[P, R_co]):
 def jit(fn: Callable[P, R], /) -> Compiled[P, R]: ...
 @overload
 def jit(
-    *, static_argnames: tuple[str, ...]
+    *, static_argnames: tuple[str, ...], is_staged: bool = False
 ) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
 def jit(
-    fn: Callable[..., Any] | None = None, /, *, static_argnames: tuple[str, ...] = ()
+    fn: Callable[..., Any] | None = None,
+    /,
+    *,
+    static_argnames: tuple[str, ...] = (),
+    is_staged: bool = False,
 ) -> Any:
     """``jax.jit`` that looks at what comes in before jax casts it.
 
@@ -50,9 +56,14 @@ def jit(
     precision (what is not keyword-only) is computed on in float32, as sums and Cholesky
     factors need it, and the result has the dtype of the data. The signature is kept
     for type checkers.
+
+    A function ``is_staged`` if it leaves all work to one of `staged`: called with
+    arrays, not amid a trace, it is not compiled as a whole.
     """
     if fn is None:
-        return functools.partial(jit, static_argnames=static_argnames)
+        return functools.partial(
+            jit, static_argnames=static_argnames, is_staged=is_staged
+        )
     signature = inspect.signature(fn)
     widened = _widening_half_precision(fn, signature)
     run = jax.jit(widened, static_argnames=static_argnames)
@@ -91,6 +102,9 @@ def jit(
             # Amid a trace in half precision, which jax does not know of when it looks
             # for a trace that it has made before.
             return widened(*args, **kwargs)
+        if is_staged and _may_be_staged((args, kwargs)):
+            args, kwargs = jax.tree.map(_as_jax_would, (args, kwargs))
+            return fn(*args, **kwargs)
         return run(*args, **kwargs)
 
     @functools.wraps(run.lower)
@@ -100,6 +114,58 @@ def jit(
 
     through_front_door.lower = lower  # type: ignore[attr-defined]
     return through_front_door
+
+
+def staged(
+    first: Callable[..., Any],
+    second: Callable[..., R],
+    *,
+    static_argnames: tuple[str, ...],
+) -> Callable[..., R]:
+    """One function made of two: ``second(first(...), ...)``, of the same arguments.
+
+    Called with arrays, each is a program of its own, and while the first compiles in
+    another thread, the second is traced and compiled, so that the first answer comes
+    earlier. Amid a trace, it is just the one function. Static arguments go by name.
+    """
+    run_first = jax.jit(first, static_argnames=static_argnames)
+    run_second = jax.jit(second, static_argnames=static_argnames)
+    seen: set[Any] = set()
+
+    def compile_both(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        # Traced in this thread, as settings of jax may be those of a thread.
+        traced = run_first.trace(*args, **kwargs)
+        lowered = traced.lower()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            compiling = pool.submit(lowered.compile)
+            run_second.lower(traced.out_info, *args, **kwargs).compile()
+            compiling.result()
+
+    @functools.wraps(second)
+    def in_stages(*args: Any, **kwargs: Any) -> R:
+        leaves, structure = jax.tree.flatten(args)
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            return second(first(*args, **kwargs), *args, **kwargs)
+        signature = structure, *map(jax.typeof, leaves), *sorted(kwargs.items())
+        if signature not in seen:
+            compile_both(args, kwargs)
+            seen.add(signature)
+        return cast(R, run_second(run_first(*args, **kwargs), *args, **kwargs))
+
+    return in_stages
+
+
+def _may_be_staged(tree: Any) -> bool:
+    return not any(
+        isinstance(leaf, jax.core.Tracer) or _is_half(leaf)
+        for leaf in jax.tree.leaves(tree)
+    )
+
+
+def _as_jax_would(leaf: Any) -> Any:
+    """Cast an array of NumPy as the border of ``jax.jit`` does."""
+    is_numpy = isinstance(leaf, np.ndarray | np.generic)
+    return jnp.asarray(leaf) if is_numpy else leaf
 
 
 def data_dtype(x: jax.Array) -> jnp.dtype:

@@ -97,11 +97,13 @@ def _refit(
     # As they are, or what they are made from block by block.
     source = features(place.density, points) if is_held else place.density
 
-    def evaluate(raw: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Log-likelihood, ``-inf`` where a mixture is none, and the next sums."""
-        local = _em_step.density(_local.local_mixture(raw, place.blur))
-        is_valid = jnp.all(raw[:, 0] >= 0) & _em_step.is_finite(local)
-        local = local._replace(constants=local.constants - log_scales)
+    def evaluate(
+        raw: jax.Array, weights: jax.Array
+    ) -> tuple[GaussianMixture, jax.Array, jax.Array]:
+        """The mixture, its log-likelihood, ``-inf`` if it is none, the next sums."""
+        mixture, density = _local.local(raw, place.blur)
+        is_valid = jnp.all(raw[:, 0] >= 0) & _em_step.is_finite(density)
+        scaled = density._replace(constants=density.constants - log_scales)
 
         def of_part(part: Any) -> tuple[jax.Array, jax.Array]:
             coefficients, source = part
@@ -116,12 +118,12 @@ def _refit(
             return _local.over_blocks(of, coefficients.shape[0], points, weights)
 
         log_likelihood, moved = _em_step.of_present(
-            number, (_em_step.coefficients(local), source), of_part
+            number, (_em_step.coefficients(scaled), source), of_part
         )
-        return jnp.where(is_valid, log_likelihood, -jnp.inf), moved
+        return mixture, jnp.where(is_valid, log_likelihood, -jnp.inf), moved
 
     def step(carry: _Cycle, weights: jax.Array) -> _Cycle:
-        log_likelihood, moved = evaluate(carry.at, weights)
+        mixture, log_likelihood, moved = evaluate(carry.at, weights)
         r = carry.at - carry.start
         v = moved - carry.at - r
         r_norm, v_norm = jnp.linalg.norm(r), jnp.linalg.norm(v)
@@ -139,7 +141,9 @@ def _refit(
             start=jnp.where(is_landing, landed, carry.start),
             at=jnp.where(is_leap, leap, jnp.where(is_landing, landed, moved)),
             second=jnp.where(is_leap, moved, carry.second),
-            valid=jnp.where(is_valid, carry.at, carry.valid),
+            valid=jax.tree.map(
+                lambda new, old: jnp.where(is_valid, new, old), mixture, carry.valid
+            ),
             log_likelihood=log_likelihood,
             gap=jnp.max(jnp.abs(moved - carry.at)),
             num_evaluations=carry.num_evaluations + 1,
@@ -150,7 +154,7 @@ def _refit(
         start=raw,
         at=raw,
         second=raw,
-        valid=raw,
+        valid=_local.local(raw, place.blur)[0],
         log_likelihood=jnp.zeros((), raw.dtype),
         gap=jnp.asarray(jnp.inf, raw.dtype),
         num_evaluations=jnp.zeros((), int),
@@ -177,11 +181,7 @@ def _refit(
         weights,
         at_once=_em.runs_at_once(points, k, block_size),
     )
-    # One after the other, in the program that Newton's method has used.
-    replicates: GaussianMixture = jax.lax.map(
-        lambda raw: _local.moved(place, raw), last.valid
-    )
-    return replicates
+    return jax.vmap(_local.carried_out, in_axes=(None, 0))(place, last.valid)
 
 
 class _Cycle(NamedTuple):
@@ -191,7 +191,7 @@ class _Cycle(NamedTuple):
         start: Where it began.
         at: Where to evaluate next: the start, one step on, or after the leap.
         second: Two steps on.
-        valid: The last place evaluated that is one of a mixture.
+        valid: The last mixture seen that is one, in the coordinates of the fit.
         log_likelihood: At the place evaluated last.
         gap: Largest change by the last step of EM.
         num_evaluations: Evaluations so far.
@@ -200,7 +200,7 @@ class _Cycle(NamedTuple):
     start: jax.Array
     at: jax.Array
     second: jax.Array
-    valid: jax.Array
+    valid: GaussianMixture
     log_likelihood: jax.Array
     gap: jax.Array
     num_evaluations: jax.Array

@@ -1,7 +1,7 @@
 """Mutual information of samples and classes, by a mixture for each class."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from jaxinfo.gmm import (
     _starts,
     _whitening,
 )
-from jaxinfo.gmm._estimates import Sharing
+from jaxinfo.gmm._estimates import Found, Sharing
 from jaxinfo.gmm._integrals import Nodes
 from jaxinfo.gmm._options import Fitting, Sampling
 from jaxinfo.gmm._search import Fit, Problem
@@ -30,7 +30,7 @@ from jaxinfo.gmm._whitening import Frame
 _FEW = 10
 
 
-@compiled.jit(static_argnames=("num_classes", "block_size"))
+@compiled.jit(static_argnames=("num_classes", "block_size"), is_staged=True)
 def class_mutual_information(
     key: ArrayLike,
     x: ArrayLike,
@@ -119,11 +119,11 @@ def class_mutual_information(
         key,
         x,
         labels,
-        jnp.asarray(num_classes),
+        None,
         weights,
         fitting,
         sampling,
-        block_size,
+        block_size=block_size,
         capacity=num_classes,
     )
 
@@ -218,29 +218,44 @@ def class_mutual_information_matrix(
             weights,
             fitting,
             sampling,
-            None,
+            block_size=None,
             capacity=max(num_classes),
         )
 
     return _estimates.of_pairs(pair, a, m, block_size=block_size)
 
 
-def _of_labels(
+class _Classes(NamedTuple):
+    """Fits to classes, and the classes.
+
+    Attributes:
+        found: The fits.
+        num_rows: Rows of each class. Shape ``(c,)``.
+        is_small: Whether they are too few for a covariance of its own. Shape ``(c,)``.
+    """
+
+    found: Found
+    num_rows: jax.Array
+    is_small: jax.Array
+
+
+def _find(
     key: jax.Array,
     x: jax.Array,
     labels: jax.Array,
-    num_classes: jax.Array,
+    num_classes: jax.Array | None,
     weights: ArrayLike | None,
     fitting: Fitting,
-    sampling: Sampling,
-    block_size: int | None,
+    _: Sampling,
     *,
+    block_size: int | None,
     capacity: int,
-) -> Estimate:
-    """Information about classes, with room for ``capacity`` of them."""
+) -> _Classes:
+    """Search for the fit to each class: ``capacity`` of them, or as many as told."""
     checks.block_size(block_size)
     fitting, weights = fitting.of(x), _options.weights_of(weights, x)
-    is_wrong = ((labels < 0) | (labels >= num_classes)) & (weights > 0)
+    end = capacity if num_classes is None else num_classes
+    is_wrong = ((labels < 0) | (labels >= end)) & (weights > 0)
     weights = jnp.where(jnp.any(is_wrong), jnp.nan, weights)
     is_trivial = _whitening.is_constant((x,), x, weights)
     x = jnp.where(is_trivial, _whitening.stand_in(x), x)
@@ -253,6 +268,22 @@ def _of_labels(
         groups=groups.astype(x.dtype),
         limits=jnp.where(is_small | is_trivial, 1, limits),
     )
+    found = _estimates.find(key, problem, is_trivial)
+    return _Classes(found, num_rows, is_small)
+
+
+def _of_classes(
+    classes: _Classes,
+    key: jax.Array,
+    x: jax.Array,
+    labels: jax.Array,
+    num_classes: jax.Array | None,
+    weights: ArrayLike | None,
+    fitting: Fitting,
+    sampling: Sampling,
+    **static: Any,
+) -> Estimate:
+    """Information about classes."""
 
     def functional(
         mixtures: GaussianMixture,
@@ -263,18 +294,22 @@ def _of_labels(
     ) -> jax.Array:
         return _integrals.class_information(mixtures, priors, nodes, numbers)
 
-    estimate = _estimates.estimate(
-        key,
-        problem,
+    found, num_rows, is_small = classes
+    return _estimates.estimate(
+        found,
         functional,
         sampling,
         dim=x.shape[1],
         sharing=Sharing(
             prepare=_prepared,
-            decide=lambda fits: _decided(fits, problem, num_rows, is_small),
+            decide=lambda fits: _decided(fits, found.problem, num_rows, is_small),
         ),
     )
-    return _estimates.zero_where(is_trivial, estimate)
+
+
+_of_labels = compiled.staged(
+    _find, _of_classes, static_argnames=("block_size", "capacity")
+)
 
 
 class Decision(NamedTuple):

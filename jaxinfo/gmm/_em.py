@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled
+from jaxinfo._numerics import checks, compiled, linalg
 from jaxinfo.gmm import (
     _em_step,
     _implicit,
@@ -143,7 +143,7 @@ def em(
         Course(fitting.tol, max_steps),
     )
     run = jax.tree.map(lambda leaf: leaf[0], runs)
-    mixture = _em_step.mixture(run.moments, fitting.regularization)
+    mixture = mixture_of(run)
     ridge = _em_step.ridge(mixture.means, fitting.regularization)
     fit = result(mixture, ridge, frame, points, weights, block_size=block_size)
     return fit._replace(
@@ -195,7 +195,7 @@ class Course(NamedTuple):
 
 def start(moments: jax.Array, regularization: ArrayLike) -> Run:
     """A run before its first step."""
-    density = _em_step.density(_em_step.mixture(moments, regularization))
+    density = _em_step.density_of(*_em_step.parameters(moments, regularization))
     return Run(
         moments=moments,
         density=density,
@@ -204,6 +204,12 @@ def start(moments: jax.Array, regularization: ArrayLike) -> Run:
         converged=jnp.zeros((), bool),
         is_running=_em_step.is_finite(density),
     )
+
+
+def mixture_of(run: Run) -> GaussianMixture:
+    """The mixture where a run stands."""
+    factors = linalg.invert_factor(run.density.whiteners)
+    return _em_step.mixture_of(run.density, factors)
 
 
 def finish(
@@ -266,7 +272,7 @@ def _advance(
     log_likelihood, moments = _em_step.evaluate(
         run.density, rows, weights, course.number
     )
-    density = _em_step.density(_em_step.mixture(moments, regularization))
+    density = _em_step.density_of(*_em_step.parameters(moments, regularization))
     is_finite = jnp.isfinite(log_likelihood) & _em_step.is_finite(density)
     gain = jnp.abs(log_likelihood - run.log_likelihood)
     num_steps = run.num_steps + 1
@@ -337,18 +343,17 @@ def collapsed(place: Place, weights: jax.Array) -> jax.Array:
 
 
 def has_collapsed(
-    run: Run, weights: jax.Array, regularization: ArrayLike, far: jax.Array
+    run: Run, num_rows: jax.Array, regularization: ArrayLike, far: jax.Array
 ) -> jax.Array:
-    """Whether collapsed components, or such with too few rows, hold much weight.
+    """Whether collapsed components, or such with too few of the rows, hold much weight.
 
     More than the share ``far`` of rows far from all others, which have such a component
     for themselves.
     """
     mass, means, _ = _em_step.unpack(run.moments)
     share = mass / jnp.sum(mass)
-    num_rows = share * jnp.sum(weights > 0).astype(share.dtype)
     # What the regularisation adds where components are standard normal; rounding, which
     # is more in single precision, would tell of narrow ones too.
     blur = jnp.sum(run.density.whiteners**2, axis=(1, 2)) * regularization
-    is_bad = (blur > _NARROW) | (num_rows < means.shape[1] + 2)
+    is_bad = (blur > _NARROW) | (share * num_rows < means.shape[1] + 2)
     return jnp.sum(jnp.where(is_bad, share, 0)) > MUCH + far

@@ -82,11 +82,6 @@ def as_rows(
     return Rows(points, features(points) if is_held else None, min(block_size, n))
 
 
-def features_of(rows: Rows) -> jax.Array:
-    """Features of rows, ``(q, n)``, whether held or not."""
-    return features(rows.points) if rows.features is None else rows.features
-
-
 def unpack(moments: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Masses ``(k,)``, means ``(k, d)`` and covariances ``(k, d, d)``."""
     dim = _dim(moments.shape[-1])
@@ -115,6 +110,14 @@ def from_raw(raw: jax.Array) -> jax.Array:
 
 def mixture(moments: jax.Array, regularization: ArrayLike) -> GaussianMixture:
     """Parameters of the M-step, with the regularised covariances."""
+    shares, means, factors = parameters(moments, regularization)
+    return mixture_of(density_of(shares, means, factors), factors)
+
+
+def parameters(
+    moments: jax.Array, regularization: ArrayLike
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Weights, means and factors of the M-step."""
     mass, means, covariances = unpack(moments)
     is_absent = mass == 0
     identity = jnp.eye(means.shape[1], dtype=means.dtype)[None]
@@ -122,13 +125,7 @@ def mixture(moments: jax.Array, regularization: ArrayLike) -> GaussianMixture:
     added = ridge(means, regularization) + _eps(means) * variances
     covariances = covariances + added[:, :, None] * identity
     covariances = jnp.where(is_absent[:, None, None], identity, covariances)
-    shares = mass / jnp.sum(mass)
-    log_shares = jnp.log(jnp.where(is_absent, 1, shares))
-    return GaussianMixture(
-        log_weights=jnp.where(is_absent, -jnp.inf, log_shares),
-        means=means,
-        scale_trils=linalg.cholesky(covariances),
-    )
+    return mass / jnp.sum(mass), means, linalg.cholesky(covariances)
 
 
 def from_mixture(mixture: GaussianMixture, regularization: ArrayLike) -> jax.Array:
@@ -180,6 +177,37 @@ def density(mixture: GaussianMixture) -> Density:
         constants=jnp.where(is_absent, ABSENT, constants),
         means=mixture.means,
         whiteners=linalg.invert_factor(mixture.scale_trils),
+    )
+
+
+def density_of(shares: jax.Array, means: jax.Array, factors: jax.Array) -> Density:
+    """The density of weights, which may be zero, means and factors."""
+    dim = means.shape[1]
+    is_absent = shares == 0
+    diagonals = jnp.diagonal(factors, axis1=1, axis2=2)
+    given = jnp.where(is_absent, 1, shares)[:, None]
+    # Logarithms that are summed at once compile in a fraction of the time that those of
+    # small arrays take.
+    logs = jnp.log(jnp.concatenate([given, diagonals], axis=1))
+    signs = np.asarray([[1] + [-1] * dim])
+    constants = jnp.sum(logs * signs.astype(logs.dtype), axis=1)
+    constants = constants - dim * float(np.log(2 * np.pi)) / 2
+    return Density(
+        constants=jnp.where(is_absent, ABSENT, constants),
+        means=means,
+        whiteners=linalg.invert_factor(factors),
+    )
+
+
+def mixture_of(density: Density, factors: jax.Array) -> GaussianMixture:
+    """The mixture of a density with these factors."""
+    dim = density.means.shape[1]
+    log_det = linalg.log_det_of_factor(factors)
+    log_weights = density.constants + (log_det + dim * float(np.log(2 * np.pi))) / 2
+    return GaussianMixture(
+        log_weights=jnp.where(density.constants == ABSENT, -jnp.inf, log_weights),
+        means=density.means,
+        scale_trils=factors,
     )
 
 

@@ -1,18 +1,21 @@
 """Differential entropy and divergence of samples, by the mixture fitted to them."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.gmm import _estimates, _integrals, _mixtures, _options, _search
+from jaxinfo.gmm import _estimates, _integrals, _mixtures
+from jaxinfo.gmm._estimates import Found
 from jaxinfo.gmm._integrals import Nodes
 from jaxinfo.gmm._options import Fitting, Sampling
 from jaxinfo.gmm._types import Estimate, GaussianMixture
 from jaxinfo.gmm._whitening import Frame
 
 
-@compiled.jit(static_argnames=("block_size",))
+@compiled.jit(static_argnames=("block_size",), is_staged=True)
 def entropy(
     key: ArrayLike,
     x: ArrayLike,
@@ -66,10 +69,18 @@ def entropy(
     """
     key = checks.as_key("key", key)
     x = checks.as_float("x", x, "(n, d)")
-    checks.block_size(block_size)
-    row_weights = _options.weights_of(weights, x)
-    problem = _search.one_group(x, row_weights, fitting.of(x), block_size)
+    return _entropy(key, (x,), weights, fitting, sampling, block_size=block_size)
 
+
+def _entropy_of(
+    found: Found,
+    key: jax.Array,
+    blocks: tuple[jax.Array, ...],
+    weights: ArrayLike | None,
+    fitting: Fitting,
+    sampling: Sampling,
+    **static: Any,
+) -> Estimate:
     def functional(
         mixtures: GaussianMixture,
         _: jax.Array,
@@ -81,11 +92,17 @@ def entropy(
         own = _integrals.entropy(only, nodes, numbers[0])
         return own + jnp.sum(jnp.log(frame.scale))
 
-    estimate = _estimates.estimate(key, problem, functional, sampling, dim=x.shape[1])
+    dim = blocks[0].shape[1]
+    estimate = _estimates.estimate(found, functional, sampling, dim=dim)
     return _estimates.only_group(estimate)
 
 
-@compiled.jit(static_argnames=("block_size",))
+_entropy = compiled.staged(
+    _estimates.find_in_rows, _entropy_of, static_argnames=("block_size",)
+)
+
+
+@compiled.jit(static_argnames=("block_size",), is_staged=True)
 def marginal_kl_divergence(
     key: ArrayLike,
     x: ArrayLike,
@@ -145,11 +162,18 @@ def marginal_kl_divergence(
     """
     key = checks.as_key("key", key)
     x, y = checks.as_floats("(n, d)", x=x, y=y)
-    checks.block_size(block_size)
-    joint = jnp.concatenate([x, y], axis=1)
-    row_weights = _options.weights_of(weights, x)
-    problem = _search.one_group(joint, row_weights, fitting.of(x), block_size)
+    return _divergence(key, (x, y), weights, fitting, sampling, block_size=block_size)
 
+
+def _divergence_of(
+    found: Found,
+    key: jax.Array,
+    blocks: tuple[jax.Array, ...],
+    weights: ArrayLike | None,
+    fitting: Fitting,
+    sampling: Sampling,
+    **static: Any,
+) -> Estimate:
     def functional(
         mixtures: GaussianMixture,
         _: jax.Array,
@@ -161,8 +185,14 @@ def marginal_kl_divergence(
         of_x, of_y = _in_units_of_x(frame, only)
         return _integrals.kl_divergence(of_x, of_y, nodes, numbers[0])
 
-    estimate = _estimates.estimate(key, problem, functional, sampling, dim=x.shape[1])
+    dim = blocks[0].shape[1]
+    estimate = _estimates.estimate(found, functional, sampling, dim=dim)
     return _estimates.only_group(estimate)
+
+
+_divergence = compiled.staged(
+    _estimates.find_in_rows, _divergence_of, static_argnames=("block_size",)
+)
 
 
 def _in_units_of_x(

@@ -4,6 +4,7 @@ One path for all functionals of fits: information, entropy, divergence, with cla
 without.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,8 +12,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
-from jaxinfo._numerics import guarded, linalg
+from jaxinfo._numerics import checks, guarded, linalg
 from jaxinfo.gmm import (
     _bootstrap,
     _em,
@@ -21,13 +23,14 @@ from jaxinfo.gmm import (
     _integrals,
     _jackknife,
     _local,
+    _options,
     _reasons,
     _search,
     _whitening,
 )
 from jaxinfo.gmm._em import Run
 from jaxinfo.gmm._integrals import Nodes
-from jaxinfo.gmm._options import Sampling
+from jaxinfo.gmm._options import Fitting, Sampling
 from jaxinfo.gmm._search import Fit, Problem
 from jaxinfo.gmm._types import Estimate, GaussianMixture
 from jaxinfo.gmm._whitening import Frame
@@ -80,9 +83,70 @@ _NOTHING_SHARED = Sharing(
 )
 
 
-def estimate(
+class Found(NamedTuple):
+    """What the first stage of an estimate leaves to the second.
+
+    Attributes:
+        problem: What was fitted.
+        fits: The fits.
+        key_nodes: Random key of the nodes of integrals.
+        key_replicates: Random key of the resampled data.
+        is_trivial: Whether the estimate is zero whatever the fits. Shape ``()``.
+    """
+
+    problem: Problem
+    fits: Fit
+    key_nodes: jax.Array
+    key_replicates: jax.Array
+    is_trivial: jax.Array
+
+
+def find(key: jax.Array, problem: Problem, is_trivial: jax.Array) -> Found:
+    """Search for the fits of all groups."""
+    key_nodes, key_search, key_replicates = jax.random.split(key, 3)
+    fits = jax.lax.stop_gradient(_search.search(key_search, problem))
+    return Found(problem, fits, key_nodes, key_replicates, is_trivial)
+
+
+def find_in_rows(
     key: jax.Array,
-    problem: Problem,
+    blocks: tuple[jax.Array, ...],
+    weights: ArrayLike | None,
+    fitting: Fitting,
+    _: Sampling,
+    *,
+    block_size: int | None,
+    num_varying: int = 0,
+    is_shuffled: bool = False,
+) -> Found:
+    """Search for the fit to blocks of columns, all rows together.
+
+    If one of the first ``num_varying`` blocks is constant, that is trivial, and rows
+    that have a density stand in. With ``is_shuffled``, the first is shuffled too.
+    """
+    checks.block_size(block_size)
+    blocks = checks.promote(*blocks)
+    joint = jnp.concatenate(blocks, axis=1)
+    row_weights = _options.weights_of(weights, joint)
+    is_trivial = jnp.zeros((), bool)
+    if num_varying:
+        varying = blocks[:num_varying]
+        is_trivial = _whitening.is_constant(varying, joint, row_weights)
+        joint = jnp.where(is_trivial, _whitening.stand_in(joint), joint)
+        row_weights = jnp.where(is_trivial, 1, row_weights)
+    problem = _search.one_group(
+        joint,
+        row_weights,
+        fitting.of(joint),
+        block_size,
+        dim_x=blocks[0].shape[1] if is_shuffled else None,
+    )
+    limits = jnp.where(is_trivial, 1, problem.limits)
+    return find(key, dataclasses.replace(problem, limits=limits), is_trivial)
+
+
+def estimate(
+    found: Found,
     functional: Functional,
     sampling: Sampling,
     *,
@@ -100,13 +164,12 @@ def estimate(
     does not hold, the two err to opposite sides, and the correction of the sampling
     bias would add to the error.
     """
-    key_nodes, key_search, key_replicates = jax.random.split(key, 3)
+    problem, fits = found.problem, found.fits
     nodes = _integrals.parts(
         _integrals.nodes(
-            key_nodes, dim, problem.points.dtype, num_nodes=sampling.num_nodes
+            found.key_nodes, dim, problem.points.dtype, num_nodes=sampling.num_nodes
         )
     )
-    fits = jax.lax.stop_gradient(_search.search(key_search, problem))
     decided, numbers, undecided = jax.lax.stop_gradient(sharing.decide(fits))
     ridges = jax.vmap(_local.ridge, in_axes=(0, None))(
         fits.place.fit.means, problem.fitting.regularization
@@ -124,7 +187,7 @@ def estimate(
         return attached, shares
 
     # The first is the full fit itself, with the nodes of the replicates.
-    weights, refits = _bootstrap.refits(key_replicates, problem, fits, sampling)
+    weights, refits = _bootstrap.refits(found.key_replicates, problem, fits, sampling)
     entries = numbers.size * refits.log_weights.shape[2] * nodes.nodes.full.shape[1]
     at_once = problem.block_size or max(1, _em_step.LARGEST // entries)
     of_all = _em.over_runs(jax.checkpoint(attached), refits, weights, at_once=at_once)
@@ -204,7 +267,7 @@ def estimate(
             replicates_failed=num_failed > 0,
         ),
     )
-    return Estimate(
+    result = Estimate(
         value=value,
         standard_error=standard_error,
         plugin=plugin,
@@ -219,6 +282,7 @@ def estimate(
         mixture=mixtures._replace(log_weights=log_weights),
         scores=jnp.where(is_empty[:, None], -jnp.inf, scores),
     )
+    return _zero_where(found.is_trivial, result)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2, 3))
@@ -362,7 +426,7 @@ def only_group(estimate: Estimate) -> Estimate:
     )
 
 
-def zero_where(is_trivial: jax.Array, estimate: Estimate) -> Estimate:
+def _zero_where(is_trivial: jax.Array, estimate: Estimate) -> Estimate:
     """An estimate that is exactly zero, with no mixture behind it, where told."""
 
     def zero() -> Estimate:

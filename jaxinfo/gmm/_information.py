@@ -1,21 +1,21 @@
 """Mutual information of samples, by the mixture fitted to them."""
 
-import dataclasses
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled
-from jaxinfo.gmm import _estimates, _integrals, _options, _search, _whitening
+from jaxinfo.gmm import _estimates, _integrals
+from jaxinfo.gmm._estimates import Found
 from jaxinfo.gmm._integrals import Nodes
 from jaxinfo.gmm._options import Fitting, Sampling
 from jaxinfo.gmm._types import Estimate, GaussianMixture
 from jaxinfo.gmm._whitening import Frame
 
 
-@compiled.jit(static_argnames=("block_size",))
+@compiled.jit(static_argnames=("block_size",), is_staged=True)
 def mutual_information(
     key: ArrayLike,
     x: ArrayLike,
@@ -116,7 +116,7 @@ def mutual_information(
     return _of_blocks(key, (x, y), weights, fitting, sampling, block_size)
 
 
-@compiled.jit(static_argnames=("block_size",))
+@compiled.jit(static_argnames=("block_size",), is_staged=True)
 def conditional_mutual_information(
     key: ArrayLike,
     x: ArrayLike,
@@ -257,25 +257,32 @@ def _of_blocks(
     block_size: int | None,
 ) -> Estimate:
     """Information of blocks ``x, y``, given those after them."""
-    checks.block_size(block_size)
-    blocks = checks.promote(*blocks)
-    joint = jnp.concatenate(blocks, axis=1)
-    fitting, row_weights = fitting.of(joint), _options.weights_of(weights, joint)
+    return _in_stages(
+        key,
+        blocks,
+        weights,
+        fitting,
+        sampling,
+        block_size=block_size,
+        num_varying=2,
+        is_shuffled=len(blocks) == 2,
+    )
+
+
+def _of_found(
+    found: Found,
+    key: jax.Array,
+    blocks: tuple[jax.Array, ...],
+    weights: ArrayLike | None,
+    fitting: Fitting,
+    sampling: Sampling,
+    **static: Any,
+) -> Estimate:
     ends = np.cumsum([block.shape[1] for block in blocks]).tolist()
     x, y, *given = (
         tuple(range(end - block.shape[1], end))
         for end, block in zip(ends, blocks, strict=True)
     )
-    is_trivial = _whitening.is_constant(blocks[:2], joint, row_weights)
-    problem = _search.one_group(
-        jnp.where(is_trivial, _whitening.stand_in(joint), joint),
-        jnp.where(is_trivial, 1, row_weights),
-        fitting,
-        block_size,
-        dim_x=None if given else len(x),
-    )
-    limits = jnp.where(is_trivial, 1, problem.limits)
-    problem = dataclasses.replace(problem, limits=limits)
 
     def functional(
         mixtures: GaussianMixture,
@@ -295,6 +302,13 @@ def _of_blocks(
         )
 
     estimate = _estimates.estimate(
-        key, problem, functional, sampling, dim=joint.shape[1], pointwise=pointwise
+        found, functional, sampling, dim=ends[-1], pointwise=pointwise
     )
-    return _estimates.zero_where(is_trivial, _estimates.only_group(estimate))
+    return _estimates.only_group(estimate)
+
+
+_in_stages = compiled.staged(
+    _estimates.find_in_rows,
+    _of_found,
+    static_argnames=("block_size", "num_varying", "is_shuffled"),
+)

@@ -197,7 +197,7 @@ def standing(place: Place) -> jax.Array:
     return place.mass[:, None] * each
 
 
-def local_mixture(raw: jax.Array, blur: jax.Array) -> GaussianMixture:
+def local(raw: jax.Array, blur: jax.Array) -> tuple[GaussianMixture, Density]:
     """Mixture of an ``S`` in the coordinates of the fit, its masses as they are."""
     dim = blur.shape[-1]
     mass = raw[:, 0]
@@ -211,23 +211,24 @@ def local_mixture(raw: jax.Array, blur: jax.Array) -> GaussianMixture:
     rounding = 4 * float(np.finfo(raw.dtype).eps) * means**2
     covariances = covariances + rounding[:, :, None] * identity
     covariances = jnp.where(is_absent[:, None, None], identity, covariances)
-    log_mass = jnp.log(jnp.where(is_absent, 1, mass))
-    return GaussianMixture(
-        log_weights=jnp.where(is_absent, -jnp.inf, log_mass),
-        means=means,
-        scale_trils=linalg.cholesky(covariances),
-    )
+    factors = linalg.cholesky(covariances)
+    density = _em_step.density_of(mass, means, factors)
+    return _em_step.mixture_of(density, factors), density
 
 
 def moved(place: Place, raw: jax.Array) -> GaussianMixture:
     """The mixture of an ``S``."""
+    return carried_out(place, local(raw / jnp.sum(raw[:, 0]), place.blur)[0])
+
+
+def carried_out(place: Place, seen: GaussianMixture) -> GaussianMixture:
+    """The mixture of one in the coordinates of the fit."""
     fit = place.fit
-    local = local_mixture(raw / jnp.sum(raw[:, 0]), place.blur)
-    shift = linalg.product(fit.scale_trils, local.means[:, :, None])[:, :, 0]
+    shift = linalg.product(fit.scale_trils, seen.means[:, :, None])[:, :, 0]
     return GaussianMixture(
-        log_weights=local.log_weights,
+        log_weights=seen.log_weights,
         means=fit.means + shift,
-        scale_trils=linalg.product(fit.scale_trils, local.scale_trils),
+        scale_trils=linalg.product(fit.scale_trils, seen.scale_trils),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 
-from jaxinfo._numerics import distinct, linalg
+from jaxinfo._numerics import distinct, linalg, options
 from jaxinfo.gmm import (
     _em,
     _em_step,
@@ -48,6 +48,7 @@ _LEAST_LED = 25.0
 _MIN_GAIN = 1e-4
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Problem:
     """What is fitted, and how.
@@ -61,9 +62,9 @@ class Problem:
         twins: First of the rows that equal a row. Shape ``(n,)``.
         groups: Whether a row belongs to a group, as numbers. Shape ``(g, n)``.
         limits: Most components of a group. Shape ``(g,)``.
+        fitting: Options, in the dtype of the points.
         dim_x: Columns that may be shuffled against the others, to see what the search
             finds where there is nothing; ``None`` if there are none.
-        fitting: Options, in the dtype of the points.
         block_size: Runs that are held at once.
     """
 
@@ -75,9 +76,9 @@ class Problem:
     twins: jax.Array
     groups: jax.Array
     limits: jax.Array
-    dim_x: int | None
     fitting: Fitting
-    block_size: int | None
+    dim_x: int | None = options.static(None)
+    block_size: int | None = options.static(None)
 
 
 class Folds(NamedTuple):
@@ -200,8 +201,8 @@ def one_group(
             jnp.minimum(fitting.max_components, num_rows),
             1,
         )[None],
-        dim_x=dim_x,
         fitting=fitting,
+        dim_x=dim_x,
         block_size=block_size,
     )
 
@@ -230,7 +231,7 @@ def search(key: jax.Array, problem: Problem) -> Fit:
             runs = jax.vmap(_em.start, in_axes=(0, None))(
                 moments, fitting.regularization
             )
-            return runs, _best(runs, folds.training, problem)
+            return runs, _best(runs, runs.log_likelihood)
 
         # Nothing has run yet.
         runs, nothing = jax.tree.map(
@@ -359,9 +360,11 @@ def _stage(state: State, data: Data, limit: jax.Array, problem: Problem) -> Stat
         ),
     )
 
-    def leg(i: jax.Array, carry: tuple[Run, jax.Array]) -> tuple[Run, jax.Array]:
+    merit_of = _merit(training, problem)
+
+    def leg(i: jax.Array, carry: tuple[Run, jax.Array, jax.Array]) -> Any:
         """A short run from each start, a long one from the likeliest, a look at it."""
-        kept, _ = carry
+        kept, best_merit, _ = carry
         is_short, is_long = i < fitting.num_inits, i == fitting.num_inits
         at = jnp.where(is_short, starts[i], kept.moments)
         short_steps = min(_SHORT_STEPS, fitting.max_steps)
@@ -380,14 +383,13 @@ def _stage(state: State, data: Data, limit: jax.Array, problem: Problem) -> Stat
             ),
             problem.block_size,
         )
-        is_better = _merit(runs, training, problem) > _merit(kept, training, problem)
-        is_better &= is_short
-        return _where(is_long | is_better, runs, kept), runs.log_likelihood
+        merit = merit_of(runs)
+        is_taken = is_long | (is_short & (merit > best_merit))
+        kept, best_merit = _where(is_taken, (runs, merit), (kept, best_merit))
+        return kept, best_merit, runs.log_likelihood
 
-    kept = state.last._replace(
-        moments=state.best,
-        log_likelihood=jnp.full_like(state.last.log_likelihood, -jnp.inf),
-    )
+    kept = state.last._replace(moments=state.best)
+    nothing = jnp.full_like(kept.log_likelihood, -jnp.inf)
     # The mean over no rows has no value, and is not wanted.
     is_empty = jnp.all(folds.validation == 0, axis=1, keepdims=True)
     look = jnp.where(is_empty, 1, folds.validation)
@@ -395,12 +397,12 @@ def _stage(state: State, data: Data, limit: jax.Array, problem: Problem) -> Stat
     # Shuffled rows are fitted to see what chance finds, which takes no more.
     first = jnp.where(is_short & is_last, fitting.num_inits - 1, first)
     last = jnp.where(is_open, fitting.num_inits + 2, fitting.num_inits + 1)
-    runs, held_out = jax.lax.fori_loop(
-        first, last, leg, (kept, jnp.zeros_like(kept.log_likelihood))
+    runs, merit, held_out = jax.lax.fori_loop(
+        first, last, leg, (kept, nothing, nothing)
     )
 
     def done() -> State:
-        best = _best(runs, training, problem)
+        best = _best(runs, merit)
         return state._replace(
             last=runs,
             final=_where(is_last, state.final, best),
@@ -416,25 +418,30 @@ def _stage(state: State, data: Data, limit: jax.Array, problem: Problem) -> Stat
     return following
 
 
-def _best(runs: Run, training: jax.Array, problem: Problem) -> Best:
-    """The best of runs, given their weights ``(r, n)``."""
-    chosen = jnp.argmax(_merit(runs, training, problem))
+def _best(runs: Run, merit: jax.Array) -> Best:
+    """The best of some runs."""
+    chosen = jnp.argmax(merit)
     run = jax.tree.map(lambda leaf: leaf[chosen], runs)
-    return Best(run, _em_step.mixture(run.moments, problem.fitting.regularization))
+    return Best(run, _em.mixture_of(run))
 
 
-def _merit(runs: Run, training: jax.Array, problem: Problem) -> jax.Array:
-    """What runs are chosen by, ``(r,)``: their likelihood, if they have not collapsed.
+def _merit(training: jax.Array, problem: Problem) -> Callable[[Run], jax.Array]:
+    """What runs with weights ``(r, n)`` are chosen by.
 
-    The likelihood of those that have has no bound.
+    Their likelihood, ``(r,)``, if they have not collapsed: that of those that have has
+    no bound.
     """
-    has_collapsed = jax.vmap(_em.has_collapsed, in_axes=(0, 0, None, 0))(
-        runs,
-        training,
-        problem.fitting.regularization,
-        _far_share(training, problem),
-    )
-    return runs.log_likelihood - jnp.where(has_collapsed, _PENALTY, 0.0)
+    num_rows = jnp.sum(training > 0, axis=1).astype(training.dtype)
+    far = _far_share(training, problem)
+    regularization = problem.fitting.regularization
+
+    def of(runs: Run) -> jax.Array:
+        has_collapsed = jax.vmap(_em.has_collapsed, in_axes=(0, 0, None, 0))(
+            runs, num_rows, regularization, far
+        )
+        return runs.log_likelihood - jnp.where(has_collapsed, _PENALTY, 0.0)
+
+    return of
 
 
 def _is_led(points: jax.Array, weights: jax.Array) -> jax.Array:
@@ -543,7 +550,7 @@ def _all_starts(
     num_components: jax.Array,
     problem: Problem,
 ) -> jax.Array:
-    """Starts ``(i, f, k, q)``: two splits of the last fits, the others k-means."""
+    """Starts ``(i, f, k, q)``: two splits of the last fits, the others seeds."""
     last, capacity = state.last.moments, uniform.shape[2]
     num_inits = problem.fitting.num_inits
     splits = jax.vmap(
@@ -555,15 +562,15 @@ def _all_starts(
     number = uniform.shape[0]
     if number == 0:
         return splits
-    clusters = _em.over_runs(
-        lambda uniform, weights: _starts.kmeans(
-            uniform, rows, weights, num_components, capacity=capacity
+    seeds = _em.over_runs(
+        lambda uniform, weights: _starts.seeds(
+            uniform, rows.points, weights, num_components
         ),
         uniform.reshape(-1, capacity),
         jnp.tile(training, (number, 1)),
         at_once=_em.runs_at_once(rows.points, capacity, problem.block_size),
     )
-    return jnp.concatenate([splits, clusters.reshape(number, *last.shape)])
+    return jnp.concatenate([splits, seeds.reshape(number, *last.shape)])
 
 
 def _scored(

@@ -29,9 +29,10 @@ def fit(
     r"""Fit a Gaussian mixture with a given number of components.
 
     For 1, 2, ... components EM runs from several starts: two that split the heaviest
-    component of the fit before, the others by k-means++. The likeliest after 12 steps
-    goes on to ``tol``, and Newton steps take the last fit to the fixed point.
-    The likelihood climbed is :math:`\sum_n s_n \log p(x_n) / \sum_n s_n`, as in `em`.
+    component of the fit before, the others of equal spheres about rows that k-means++
+    draws. The likeliest after 12 steps goes on to ``tol``, and Newton steps take the
+    last fit to the fixed point. The likelihood climbed is
+    :math:`\sum_n s_n \log p(x_n) / \sum_n s_n`, as in `em`.
 
     Differentiable in ``x`` and ``weights``, by the implicit derivative of the fixed
     point. Costs :math:`O(k)` times as much as `em` from ``num_inits`` starts.

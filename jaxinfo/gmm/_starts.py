@@ -16,6 +16,8 @@ _METHODS = ("kmeans", "points", "box", "jitter", "responsibilities")
 # Of a start: keeps clusters of equal points from having no width.
 _REGULARIZATION = 1e-6
 _LLOYD_STEPS = 3
+# Variance of a seed, as a share of the mean square of distances to the nearest.
+_SEED_SHARE = 0.25
 # Of a component's widest direction, in standard deviations.
 _SPLIT_DISTANCE = 0.8
 
@@ -91,40 +93,50 @@ def initialize(
     return _whitening.carry_out(frame, start)
 
 
-def kmeans(
+def seeds(
     uniform: jax.Array,
-    rows: Rows,
+    points: jax.Array,
     weights: jax.Array,
     num_components: Any,
-    *,
-    capacity: int,
 ) -> jax.Array:
+    """Moments of equal spheres about rows drawn as k-means++ draws its centres.
+
+    Random numbers ``uniform`` ``(capacity,)`` draw them. ``num_components`` may be
+    traced; the rest of the capacity stays absent. Lloyd steps before those of EM would
+    lead to fits no better.
+    """
+    capacity, dim = uniform.shape[0], points.shape[1]
+    centres, nearest = _plus_plus(uniform, points, weights, num_components)
+    is_present = jnp.arange(capacity) < num_components
+    square = jnp.sum(weights * nearest) / jnp.sum(weights)
+    identity = jnp.eye(dim, dtype=points.dtype)
+    return _em_step.pack(
+        jnp.where(is_present, 1.0, 0.0).astype(points.dtype),
+        centres,
+        jnp.broadcast_to(
+            (_SEED_SHARE * square / dim) * identity, (capacity, *identity.shape)
+        ),
+    )
+
+
+def _kmeans(uniform: jax.Array, points: jax.Array, weights: jax.Array) -> jax.Array:
     """Moments of clusters by k-means++ and a few Lloyd steps.
 
     Covariances are shrunk to the pooled one by ``d + 2`` pseudo-observations. Random
-    numbers ``uniform`` ``(capacity,)`` draw the centres.
-    ``num_components`` may be traced; the rest of ``capacity`` stays absent.
+    numbers ``uniform`` ``(k,)`` draw the centres.
     """
-    points = rows.points
-    is_present = jnp.arange(capacity) < num_components
-    centres = _plus_plus(uniform, points, weights, num_components)
+    k = uniform.shape[0]
+    centres, _ = _plus_plus(uniform, points, weights, k)
     share = weights / jnp.sum(weights)
 
-    def assign(centres: jax.Array) -> jax.Array:
-        distances = pairwise.squared_distances(centres, points)
-        distances = jnp.where(is_present[:, None], distances, jnp.inf)
-        label: jax.Array = jnp.argmin(distances, axis=0)
-        return label
-
     def weighed(label: jax.Array) -> jax.Array:
-        is_own = label[None] == jnp.arange(capacity)[:, None]
-        return jnp.where(is_own, share[None], 0)
+        return jnp.where(label[None] == jnp.arange(k)[:, None], share[None], 0)
 
     def lloyd(
         carry: tuple[jax.Array, jax.Array], _: None
     ) -> tuple[tuple[jax.Array, jax.Array], None]:
         centres = carry[0]
-        label = assign(centres)
+        label = jnp.argmin(pairwise.squared_distances(centres, points), axis=0)
         membership = weighed(label)
         mass = jnp.sum(membership, axis=1, keepdims=True)
         is_empty = mass == 0
@@ -138,16 +150,10 @@ def kmeans(
     features = _em_step.features(points - centres[label])
     about = _em_step.from_raw(linalg.product(weighed(label), features.T))
     mass, offsets, covariances = _em_step.unpack(about)
-    moments = _em_step.pack(mass, centres + offsets, covariances)
-    return shrink(moments, jnp.sum(weights > 0))
-
-
-def shrink(moments: jax.Array, num_rows: jax.Array) -> jax.Array:
-    """Draw covariances towards the pooled one, as ``d + 2`` samples of it would."""
-    mass, means, covariances = _em_step.unpack(moments)
     pooled = jnp.sum(mass[:, None, None] * covariances, axis=0)
-    count = mass * num_rows.astype(mass.dtype)
-    return _em_step.pack(mass, means, draw_towards(pooled, covariances, count))
+    count = mass * jnp.sum(weights > 0).astype(mass.dtype)
+    drawn = draw_towards(pooled, covariances, count)
+    return _em_step.pack(mass, centres + offsets, drawn)
 
 
 def draw_towards(
@@ -205,8 +211,11 @@ def single(rows: Rows, weights: jax.Array, *, capacity: int) -> jax.Array:
 
 def _plus_plus(
     uniform: jax.Array, points: jax.Array, weights: jax.Array, num_components: Any
-) -> jax.Array:
-    """Centres drawn from the rows, each by the squared distance to those before."""
+) -> tuple[jax.Array, jax.Array]:
+    """Centres drawn from the rows, each by the squared distance to those before.
+
+    And the squared distance of each row to the nearest of them.
+    """
 
     def draw(chances: jax.Array, k: Any) -> jax.Array:
         cumulated = jnp.cumsum(chances)
@@ -230,7 +239,7 @@ def _plus_plus(
     last: tuple[jax.Array, jax.Array] = jax.lax.fori_loop(
         0, num_components, add, (centres, jnp.zeros_like(weights))
     )
-    return last[0]
+    return last
 
 
 def check_num_components(value: int, num_rows: int) -> None:
@@ -251,19 +260,16 @@ def _clusters(
     num_components: int,
     method: str,
 ) -> GaussianMixture:
-    rows = _em_step.as_rows(points, num_components=num_components)
     if method == "responsibilities":
         shape = (num_components, points.shape[0])
         given = jax.random.uniform(key, shape, points.dtype)
         share = weights / jnp.sum(weights)
         given = given / jnp.sum(given, axis=0, keepdims=True) * share[None]
-        raw = linalg.product(given, _em_step.features_of(rows).T)
+        raw = linalg.product(given, _em_step.features(points).T)
         moments = _em_step.from_raw(raw)
     else:
         uniform = jax.random.uniform(key, (num_components,), points.dtype)
-        moments = kmeans(
-            uniform, rows, weights, num_components, capacity=num_components
-        )
+        moments = _kmeans(uniform, points, weights)
     start = _em_step.mixture(moments, jnp.asarray(_REGULARIZATION, points.dtype))
     if method != "jitter":
         return start

@@ -266,3 +266,65 @@ def test_a_function_keeps_its_name_signature_and_documentation():
     assert fn.__name__ == "entropy"
     assert fn.__module__ == "jaxinfo.measures._tables"
     assert fn.__doc__.startswith("Shannon entropy")
+
+
+# One function made of two.
+
+
+def halves():
+    """A function in two stages, and how often each was traced."""
+    traced = []
+
+    def first(x: jax.Array, *, power: int) -> jax.Array:
+        traced.append("first")
+        if power < 0:
+            raise ValueError("Expected `power` to be at least 0.")
+        return x**power
+
+    def second(found: jax.Array, x: jax.Array, *, power: int) -> jax.Array:
+        traced.append("second")
+        return jnp.sum(found) + x[0]
+
+    both = compiled.staged(first, second, static_argnames=("power",))
+
+    @compiled.jit(static_argnames=("power",), is_staged=True)
+    def whole(x: ArrayLike, *, power: int = 2) -> jax.Array:
+        return both(checks.as_float("x", x, "(n,)"), power=power)
+
+    return whole, traced
+
+
+def test_stages_are_one_function_of_their_arguments():
+    whole, _ = halves()
+    x = jnp.arange(1.0, 4.0)
+    assert_close(whole(x), 15.0)
+    assert_close(whole(x, power=3), 37.0)
+    assert_close(jax.jit(whole)(x), 15.0)
+    assert_close(jax.grad(whole)(x), np.array([3.0, 4.0, 6.0]))
+    assert_close(jax.vmap(whole)(x[None] * jnp.ones((2, 1))), np.full(2, 15.0))
+    assert whole.lower(x).compile()(x) == 15.0
+
+
+def test_stages_are_traced_once_for_each_shape_and_option():
+    whole, traced = halves()
+    for _ in range(3):
+        whole(jnp.ones(3))
+    assert traced == ["first", "second"]
+    whole(jnp.ones(3), power=1)
+    whole(jnp.ones(4))
+    assert len(traced) == 6
+
+
+def test_what_stages_raise_reaches_the_caller():
+    whole, _ = halves()
+    with pytest.raises(ValueError, match="`power`"):
+        whole(jnp.ones(3), power=-1)
+    with pytest.raises(ValueError, match="`x`"):
+        whole(jnp.ones((3, 1)))
+
+
+def test_stages_take_half_precision_as_a_whole():
+    whole, _ = halves()
+    value = whole(jnp.ones(3, jnp.bfloat16))
+    assert value.dtype == jnp.bfloat16
+    assert value == 4
