@@ -40,7 +40,7 @@ from jaxinfo.gmm._whitening import Frame
 _GAIN = 6.0
 # Shares of what two estimates differ by, squared, in the variance of a value: of the
 # correction of the bias, and of the means over the fit and over the data.
-_BIAS = 1.0
+_BIAS = 2.0
 _MISFIT = 0.5
 # Mean entropy of responsibilities from where on components overlap, in nats.
 _OVERLAP = 0.25

@@ -48,7 +48,7 @@ def mutual_information(
 
     .. math::
         \text{value} = \tfrac12 (\hat I + \bar i), \qquad \text{standard error}^2 =
-        s^2 + (\hat I - \bar I_b)^2 + \tfrac12 (\hat I - \bar i)^2 ,
+        s^2 + 2 (\hat I - \bar I_b)^2 + \tfrac12 (\hat I - \bar i)^2 ,
 
     with the mean :math:`\bar i` of `pointwise_mutual_information` over the data, which
     mostly errs to the other side, and that of the replicates :math:`\bar I_b`. Strong
