@@ -38,10 +38,6 @@ from jaxinfo.gmm._whitening import Frame
 # Gain of the log-likelihood of held-out rows, in nats, by more components than one,
 # from where on these are needed: about 400 to one.
 _GAIN = 6.0
-# Shares of what two estimates differ by, squared, in the variance of a value: of the
-# correction of the bias, and of the means over the fit and over the data.
-_BIAS = 2.0
-_MISFIT = 0.5
 # Mean entropy of responsibilities from where on components overlap, in nats.
 _OVERLAP = 0.25
 
@@ -160,9 +156,8 @@ def estimate(
     scores have a leading axis of groups.
 
     With ``pointwise``, the value where one component does not do is the mean of the
-    functional of the fit and of what this is over the data themselves: where the model
-    does not hold, the two err to opposite sides, and the correction of the sampling
-    bias would add to the error.
+    corrected functional of the fit and of what this is the mean of, over the data
+    themselves, which follow the law where the model does not.
     """
     problem, fits = found.problem, found.fits
     nodes = _integrals.parts(
@@ -242,11 +237,11 @@ def estimate(
     sampling_error = standard_error
     if pointwise is not None and problem.fitting.max_components > 1:
         over_data = _over_data(pointwise, mixtures, numbers, problem)
-        variance = standard_error**2 + _BIAS * (plugin - value) ** 2
-        variance = variance + _MISFIT * (plugin - over_data) ** 2
+        # That of sampling, of the correction of its bias, and of the misfit.
+        variance = standard_error**2 + (plugin - value) ** 2 + (value - over_data) ** 2
         holds = one_component_does(fits, problem)
         standard_error = jnp.where(holds, standard_error, guarded.sqrt(variance))
-        value = jnp.where(holds, value, (plugin + over_data) / 2)
+        value = jnp.where(holds, value, (value + over_data) / 2)
     is_empty = jnp.all(problem.groups * problem.weights[None] == 0, axis=1)
     mixtures = jax.vmap(_whitening.carry_out, in_axes=(None, 0))(
         problem.frame, sharing.prepare(mixtures, shares, decided)

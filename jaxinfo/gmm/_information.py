@@ -42,20 +42,19 @@ def mutual_information(
     Which number to report: ``plugin``, the information :math:`\hat I` of the fit, has a
     positive sampling bias, about :math:`a b / 2n` for one component. Where one does
     (it was chosen, or others gain less than 6 nats of held-out log-likelihood in all),
-    ``value`` is the mean of ``replicates``, which is free of it, and ``standard_error``
-    their standard deviation :math:`s`. Elsewhere densities are not just mixtures, and
-    the correction would add to an error of the opposite sign; there
+    ``value`` is the mean :math:`\hat I_c` of ``replicates``, which is free of it, and
+    ``standard_error`` their standard deviation :math:`s`. Elsewhere densities are not
+    just mixtures, and with the mean :math:`\bar i` of `pointwise_mutual_information`
+    over the data, which follow the law where the fit does not,
 
     .. math::
-        \text{value} = \tfrac12 (\hat I + \bar i), \qquad \text{standard error}^2 =
-        s^2 + 2 (\hat I - \bar I_b)^2 + \tfrac12 (\hat I - \bar i)^2 ,
+        \text{value} = \tfrac12 (\hat I_c + \bar i), \qquad \text{standard error}^2 =
+        s^2 + (\hat I - \hat I_c)^2 + (\hat I_c - \bar i)^2 .
 
-    with the mean :math:`\bar i` of `pointwise_mutual_information` over the data, which
-    mostly errs to the other side, and that of the replicates :math:`\bar I_b`. Strong
-    curvature in several dimensions (spirals) leaves a value that is far too low, and
-    the error does not tell. Nothing is clipped: independent data mostly have a negative
-    ``value``, and whether it is zero is for `independence_test` to say. Above 20
-    dimensions take thousands of samples, or project first.
+    Strong curvature in several dimensions (spirals) leaves a value that is far too low,
+    and the error does not tell. Nothing is clipped: independent data mostly have a
+    negative ``value``, and whether it is zero is for `independence_test` to say. Above
+    20 dimensions take thousands of samples, or project first.
 
     Differentiable in ``x``, ``y`` and ``weights``, by the implicit derivative of the
     fits: ``value``, ``standard_error``, ``plugin``, ``jackknife_error``, ``replicates``
