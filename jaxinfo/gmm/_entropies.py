@@ -1,7 +1,5 @@
 """Differential entropy and divergence of samples, by the mixture fitted to them."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -72,14 +70,9 @@ def entropy(
     return _entropy(key, (x,), weights, fitting, sampling, block_size=block_size)
 
 
-def _entropy_of(
-    found: Found,
-    key: jax.Array,
-    blocks: tuple[jax.Array, ...],
-    weights: ArrayLike | None,
-    fitting: Fitting,
-    sampling: Sampling,
-    **static: Any,
+@_estimates.of_rows
+def _entropy(
+    found: Found, blocks: tuple[jax.Array, ...], sampling: Sampling
 ) -> Estimate:
     def functional(
         mixtures: GaussianMixture,
@@ -93,13 +86,7 @@ def _entropy_of(
         return own + jnp.sum(jnp.log(frame.scale))
 
     dim = blocks[0].shape[1]
-    estimate = _estimates.estimate(found, functional, sampling, dim=dim)
-    return _estimates.only_group(estimate)
-
-
-_entropy = compiled.staged(
-    _estimates.find_in_rows, _entropy_of, static_argnames=("block_size",)
-)
+    return _estimates.estimate(found, functional, sampling, dim=dim)
 
 
 @compiled.jit(static_argnames=("block_size",), is_staged=True)
@@ -165,14 +152,9 @@ def marginal_kl_divergence(
     return _divergence(key, (x, y), weights, fitting, sampling, block_size=block_size)
 
 
-def _divergence_of(
-    found: Found,
-    key: jax.Array,
-    blocks: tuple[jax.Array, ...],
-    weights: ArrayLike | None,
-    fitting: Fitting,
-    sampling: Sampling,
-    **static: Any,
+@_estimates.of_rows
+def _divergence(
+    found: Found, blocks: tuple[jax.Array, ...], sampling: Sampling
 ) -> Estimate:
     def functional(
         mixtures: GaussianMixture,
@@ -186,13 +168,7 @@ def _divergence_of(
         return _integrals.kl_divergence(of_x, of_y, nodes, numbers[0])
 
     dim = blocks[0].shape[1]
-    estimate = _estimates.estimate(found, functional, sampling, dim=dim)
-    return _estimates.only_group(estimate)
-
-
-_divergence = compiled.staged(
-    _estimates.find_in_rows, _divergence_of, static_argnames=("block_size",)
-)
+    return _estimates.estimate(found, functional, sampling, dim=dim)
 
 
 def _in_units_of_x(

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, guarded, linalg
+from jaxinfo._numerics import checks, compiled, guarded, linalg
 from jaxinfo.gmm import (
     _bootstrap,
     _em,
@@ -412,7 +412,33 @@ def _is_misfit(
     return (information > chance + 2 * standard_error) & (overlap > _OVERLAP)
 
 
-def only_group(estimate: Estimate) -> Estimate:
+def of_rows(
+    second: Callable[[Found, tuple[jax.Array, ...], Sampling], Estimate],
+) -> Callable[..., Estimate]:
+    """An estimate from the fit to all rows, of the arguments of `find_in_rows`.
+
+    ``second`` makes it of what was found, the blocks of columns and the options.
+    """
+
+    def of_found(
+        found: Found,
+        key: jax.Array,
+        blocks: tuple[jax.Array, ...],
+        weights: ArrayLike | None,
+        fitting: Fitting,
+        sampling: Sampling,
+        **static: Any,
+    ) -> Estimate:
+        return _only_group(second(found, blocks, sampling))
+
+    return compiled.staged(
+        find_in_rows,
+        of_found,
+        static_argnames=("block_size", "num_varying", "is_shuffled"),
+    )
+
+
+def _only_group(estimate: Estimate) -> Estimate:
     """Drop the axis of groups."""
     return estimate._replace(
         num_components=estimate.num_components[0],

@@ -1,7 +1,5 @@
 """Mutual information of samples, by the mixture fitted to them."""
 
-from typing import Any
-
 import jax
 import numpy as np
 from jax.typing import ArrayLike
@@ -268,14 +266,9 @@ def _of_blocks(
     )
 
 
-def _of_found(
-    found: Found,
-    key: jax.Array,
-    blocks: tuple[jax.Array, ...],
-    weights: ArrayLike | None,
-    fitting: Fitting,
-    sampling: Sampling,
-    **static: Any,
+@_estimates.of_rows
+def _in_stages(
+    found: Found, blocks: tuple[jax.Array, ...], sampling: Sampling
 ) -> Estimate:
     ends = np.cumsum([block.shape[1] for block in blocks]).tolist()
     x, y, *given = (
@@ -300,14 +293,6 @@ def _of_found(
             mixture, points, x, y, sum(given, ()), number
         )
 
-    estimate = _estimates.estimate(
+    return _estimates.estimate(
         found, functional, sampling, dim=ends[-1], pointwise=pointwise
     )
-    return _estimates.only_group(estimate)
-
-
-_in_stages = compiled.staged(
-    _estimates.find_in_rows,
-    _of_found,
-    static_argnames=("block_size", "num_varying", "is_shuffled"),
-)
