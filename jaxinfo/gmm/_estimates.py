@@ -236,7 +236,8 @@ def estimate(
         standard_error = guarded.sqrt(standard_error**2 + undecided)
     sampling_error = standard_error
     if pointwise is not None and problem.fitting.max_components > 1:
-        over_data = _over_data(pointwise, mixtures, numbers, problem)
+        prepared = sharing.prepare(mixtures, shares, decided)
+        over_data = _over_data(pointwise, prepared, numbers, problem)
         # That of sampling, of the correction of its bias, and of the misfit.
         variance = standard_error**2 + (plugin - value) ** 2 + (value - over_data) ** 2
         holds = one_component_does(fits, problem)

@@ -1,14 +1,18 @@
 """Mutual information of samples, by the mixture fitted to them."""
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled
+from jaxinfo._numerics import checks, compiled, linalg
 from jaxinfo.gmm import _estimates, _integrals
-from jaxinfo.gmm._estimates import Found
+from jaxinfo.gmm._estimates import Found, Sharing
 from jaxinfo.gmm._integrals import Nodes
 from jaxinfo.gmm._options import Fitting, Sampling
+from jaxinfo.gmm._search import Fit
 from jaxinfo.gmm._types import Estimate, GaussianMixture
 from jaxinfo.gmm._whitening import Frame
 
@@ -78,7 +82,8 @@ def mutual_information(
         determine up to :math:`16 d \epsilon` of its deviation, with the rounding
         :math:`\epsilon` of the dtype: informations above about 12 nats need float64.
         Outliers, batches far apart and heavy tails are fitted; where the value or its
-        error cannot be used, ``reason`` says why.
+        error cannot be used, ``reason`` says why. Within a component of fewer than a +
+        b + 2 rows, which do not tell its shape, x and y are taken for independent.
 
     Raises:
         ValueError: If ``fitting.num_folds`` or ``fitting.min_components`` is above n.
@@ -276,6 +281,20 @@ def _in_stages(
         for end, block in zip(ends, blocks, strict=True)
     )
 
+
+    def decide(fits: Fit) -> tuple[Any, jax.Array, jax.Array]:
+        weights, frame = found.problem.weights, found.problem.frame
+        num_rows = jnp.sum(weights > 0).astype(weights.dtype)
+        share = jnp.minimum((ends[-1] + 2) / num_rows, 0.5)
+        decided = share, frame.factor, frame.whitener
+        return decided, fits.num_components, jnp.zeros_like(share)
+
+    def prepare(fits: GaussianMixture, _: jax.Array, decided: Any) -> GaussianMixture:
+        share, factor, whitener = decided
+        is_few = jnp.exp(fits.log_weights[0]) < share
+        trils = _apart(fits.scale_trils[0], is_few, ends, factor, whitener)
+        return fits._replace(scale_trils=trils[None])
+
     def functional(
         mixtures: GaussianMixture,
         _: jax.Array,
@@ -294,5 +313,35 @@ def _in_stages(
         )
 
     return _estimates.estimate(
-        found, functional, sampling, dim=ends[-1], pointwise=pointwise
+        found,
+        functional,
+        sampling,
+        dim=ends[-1],
+        sharing=Sharing(prepare, decide),
+        pointwise=pointwise,
     )
+
+
+def _apart(
+    scale_trils: jax.Array,
+    is_few: jax.Array,
+    ends: list[int],
+    factor: jax.Array,
+    whitener: jax.Array,
+) -> jax.Array:
+    """Factors ``(k, d, d)`` of components of few rows, with independent blocks.
+
+    So few rows do not tell how blocks depend on each other: they would seem to by as
+    much as the regularisation lets them. ``factor`` leads from the frame, where the
+    fits are, to columns, and ``whitener`` back.
+    """
+    identity = jnp.eye(ends[-1], dtype=factor.dtype)
+    rows = linalg.product(jnp.broadcast_to(factor, scale_trils.shape), scale_trils)
+    # The others may be anything: these stand for them.
+    rows = jnp.where(is_few[:, None, None], rows, identity[None])
+    blocks = jnp.zeros_like(rows)
+    for first, end in zip([0, *ends], ends, strict=False):
+        own = linalg.factor_of_rows(rows[:, first:end])
+        blocks = blocks.at[:, first:end, first:end].set(own)
+    apart = linalg.product(jnp.broadcast_to(whitener, blocks.shape), blocks)
+    return jnp.where(is_few[:, None, None], apart, scale_trils)

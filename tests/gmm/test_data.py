@@ -53,6 +53,17 @@ def test_a_row_far_off_in_both_columns_makes_them_no_copies(information):
     assert_is_right(information(x, y), TRUTH)
 
 
+def test_two_rows_do_not_tell_how_columns_depend_on_each_other(information):
+    x, y = Z.copy(), E.copy()
+    x[:2], y[:2] = (30.0, 30.1), (30.2, 29.9)
+    share = 2 / N
+    truth = -share * np.log(share) - (1 - share) * np.log1p(-share)
+    result = information(x, y)
+    assert result.num_components == 2
+    assert_close(result.plugin, truth, tolerance=0.003)
+    assert abs(result.value - truth) < 2 * result.standard_error
+
+
 @pytest.mark.parametrize("distance", [30.0, 300.0])
 def test_batches_far_apart_keep_the_information_within(information, distance):
     batch = distance * np.sign(np.random.default_rng(5).normal(size=N))
