@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxinfo._numerics import linalg
-
-Multiply = Callable[[jax.Array], jax.Array]
+from jaxinfo._numerics import linalg, shards
+from jaxinfo._numerics.shards import AxisName
+from jaxinfo.diffusion._matrix_free import Products
 
 # Steps in which the subspace of leading eigenvectors is built.
 _NUM_BLOCKS = 8
@@ -51,15 +51,14 @@ def num_columns(subspace_size: int) -> int:
     return 1 + _NUM_BLOCKS * _width(subspace_size)
 
 
-def leading_pairs(
-    key: jax.Array, multiply: Multiply, known: jax.Array, subspace_size: int
-) -> Pairs:
-    """Leading eigenpairs, by block Krylov iteration beside a known vector ``(n,)``.
+def leading_pairs(key: jax.Array, products: Products, subspace_size: int) -> Pairs:
+    """Leading eigenpairs, by block Krylov iteration beside the known one.
 
-    The known one has norm and eigenvalue 1. The others are kept by their residual
+    The others are kept by their residual
     relative to the eigenvalue; without that, mixtures of eigenvectors of a narrow bulk
     would pass for eigenvectors.
     """
+    known = products.leading
     n = known.shape[0]
     width = _width(subspace_size)
     empty = jnp.zeros((n, width * _NUM_BLOCKS), known.dtype)
@@ -67,8 +66,9 @@ def leading_pairs(
     least = 100 * float(np.finfo(known.dtype).eps)
 
     def remainder(block: jax.Array, basis: jax.Array) -> jax.Array:
-        block = block - known[:, None] * (known @ block)[None]
-        return block - linalg.product(basis, linalg.product(basis.T, block))
+        block = block - known[:, None] * products.total(known @ block)[None]
+        shares = products.total(linalg.product(basis.T, block))
+        return block - linalg.product(basis, shares)
 
     def step(
         carry: tuple[jax.Array, jax.Array, jax.Array],
@@ -76,14 +76,14 @@ def leading_pairs(
     ) -> tuple[tuple[jax.Array, jax.Array, jax.Array], None]:
         basis, images, image = carry
         j, key = j_and_noise
-        block, triangle = jnp.linalg.qr(remainder(image, basis))
+        block, triangle = _orthonormal(remainder(image, basis), products.axis_name)
         # Where a column has nothing new but rounding, as at the second copy of a point,
         # start anew; made long, rounding would have parts along the basis.
         is_new = jnp.abs(jnp.diagonal(triangle)) > least
-        fresh = jax.random.normal(key, block.shape, block.dtype)
-        block = jnp.where(is_new[None], block, fresh)
-        block = jnp.linalg.qr(remainder(block, basis))[0]
-        image = multiply(block)
+        fresh = jax.random.normal(key, (products.number, width), block.dtype)
+        block = jnp.where(is_new[None], block, products.own(fresh))
+        block, _ = _orthonormal(remainder(block, basis), products.axis_name)
+        image = products.multiply(block)
         basis = jax.lax.dynamic_update_slice_in_dim(basis, block, j * width, 1)
         images = jax.lax.dynamic_update_slice_in_dim(images, image, j * width, 1)
         return (basis, images, image), None
@@ -92,11 +92,11 @@ def leading_pairs(
     nothing = jnp.zeros((n, width), known.dtype)
     steps = jnp.arange(_NUM_BLOCKS), jax.random.split(key, _NUM_BLOCKS)
     (basis, images, _), _ = jax.lax.scan(step, (empty, empty, nothing), steps)
-    projected = linalg.product(basis.T, images)
+    projected = products.total(linalg.product(basis.T, images))
     values, turn = jnp.linalg.eigh((projected + projected.T) / 2)
     vectors = linalg.product(basis, turn)
     residual = linalg.product(images, turn) - values[None] * vectors
-    residuals = jnp.linalg.norm(residual, axis=0)
+    residuals = jnp.sqrt(products.total(jnp.sum(residual**2, axis=0)))
     is_known = (values > 0) & (residuals <= _MOST_RESIDUAL * values)
     vectors = jnp.where(is_known[None], vectors, 0)
     return Pairs(
@@ -107,10 +107,25 @@ def leading_pairs(
     )
 
 
+def _orthonormal(block: jax.Array, axis_name: AxisName) -> tuple[jax.Array, jax.Array]:
+    """QR decomposition of columns ``(n, w)``, by those of each device's rows."""
+    own, triangle = jnp.linalg.qr(block)
+    if shards.number(axis_name) == 1:
+        return own, triangle
+    turns, triangle = jnp.linalg.qr(shards.gather(triangle, axis_name))
+    return linalg.product(own, shards.own_rows(turns, axis_name)), triangle
+
+
 def lanczos(
-    multiply: Multiply, starts: jax.Array, num_steps: int
+    products: Products,
+    project: Callable[[jax.Array], jax.Array],
+    starts: jax.Array,
+    num_steps: int,
 ) -> tuple[jax.Array, jax.Array]:
-    """Tridiagonal matrices of unit vectors ``(n, p)``: ``(p, m)`` and ``(p, m-1)``."""
+    """Tridiagonal matrices of unit vectors ``(n, p)``: ``(p, m)`` and ``(p, m-1)``.
+
+    Of the operator followed by a projection, in whose range the vectors are.
+    """
     n, num_probes = starts.shape
     # Each probe's vectors together, so that sums over them are matrix products.
     empty = jnp.zeros((num_probes, num_steps, n), starts.dtype)
@@ -121,12 +136,12 @@ def lanczos(
     ) -> tuple[tuple[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
         basis, vectors = carry
         basis = basis.at[:, j].set(vectors)
-        image = multiply(vectors.T).T
-        diagonal = jnp.sum(vectors * image, axis=1)
+        image = project(products.multiply(vectors.T)).T
+        diagonal = products.total(jnp.sum(vectors * image, axis=1))
         for _ in range(2):
-            shares = contract("pmn,pn->pm", basis, image)
+            shares = products.total(contract("pmn,pn->pm", basis, image))
             image = image - contract("pmn,pm->pn", basis, shares)
-        norm = jnp.linalg.norm(image, axis=1)
+        norm = jnp.sqrt(products.total(jnp.sum(image**2, axis=1)))
         vectors = image / jnp.where(norm == 0, 1, norm)[:, None]
         return (basis, vectors), (diagonal, norm)
 
@@ -144,7 +159,8 @@ def gauss_and_radau(
     """
     with_zero = diagonals.at[:, -1].set(_last_pivot(diagonals, off_diagonals))
 
-    def rule(diagonal: jax.Array, off_diagonal: jax.Array) -> Quadrature:
+    def rule(entries: tuple[jax.Array, jax.Array]) -> Quadrature:
+        diagonal, off_diagonal = entries
         matrix = (
             jnp.diag(diagonal)
             + jnp.diag(off_diagonal, k=1)
@@ -153,12 +169,13 @@ def gauss_and_radau(
         nodes, vectors = jnp.linalg.eigh(matrix)
         return Quadrature(jnp.maximum(nodes, 0), vectors[0] ** 2)
 
-    # In one batch: two that run at once, each waiting for helpers from the pool that it
-    # runs in, can wait for each other for ever on few cores.
-    rules: Quadrature = jax.vmap(rule)(
+    # One after the other: LAPACK waits for helpers with a batch, from the pool that it
+    # runs in, so that two devices, or two batches, can wait for each other for ever.
+    both = (
         jnp.concatenate([diagonals, with_zero]),
         jnp.concatenate([off_diagonals, off_diagonals]),
     )
+    rules: Quadrature = jax.lax.map(rule, both)
     number = diagonals.shape[0]
     first, second = slice(None, number), slice(number, None)
     return (

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, linalg
+from jaxinfo._numerics import checks, compiled, linalg, shards
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.diffusion import _eigenvalues, _kernels, _krylov, _matrix_free
 from jaxinfo.diffusion._krylov import Pairs, Quadrature
 from jaxinfo.diffusion._matrix_free import Products
@@ -90,16 +91,77 @@ def stochastic_spectral_entropy(
         >>> bool(abs(estimate.value[0] - exact) < 4 * estimate.standard_error[0] + 1e-4)
         True
     """
-    key = checks.as_key("key", key)
-    checks.at_least("num_probes", num_probes, 2)
-    checks.at_least("subspace_size", subspace_size, 1)
-    checks.block_size(block_size)
+    settings = Settings(num_probes, subspace_size, block_size)
+    given = read(key, x, bandwidth, diffusion_times, alpha, settings)
+    return of_rows(*given, settings=settings, number=given.x.shape[0])
+
+
+class Settings(NamedTuple):
+    """Sizes that `stochastic_spectral_entropy` is given."""
+
+    num_probes: int
+    subspace_size: int
+    block_size: int | None
+
+
+class Given(NamedTuple):
+    """Arrays that it is given, in one dtype.
+
+    Attributes:
+        key: Random key.
+        x: Samples. Shape ``(n, d)``.
+        width: Bandwidth. Shape ``()``.
+        times: Diffusion times. Shape ``(t,)``.
+        exponent: Density exponent, NaN if out of its range. Shape ``()``.
+    """
+
+    key: jax.Array
+    x: jax.Array
+    width: jax.Array
+    times: jax.Array
+    exponent: jax.Array
+
+
+def read(
+    key: ArrayLike,
+    x: ArrayLike,
+    bandwidth: ArrayLike,
+    diffusion_times: ArrayLike,
+    alpha: ArrayLike,
+    settings: Settings,
+) -> Given:
+    """Check the arguments of `stochastic_spectral_entropy`."""
+    checks.at_least("num_probes", settings.num_probes, 2)
+    checks.at_least("subspace_size", settings.subspace_size, 1)
+    checks.block_size(settings.block_size)
     x = checks.as_float("x", x, "(n, d)")
-    times = checks.as_float("diffusion_times", diffusion_times, "(t,)").astype(x.dtype)
-    width = checks.as_scalar("bandwidth", bandwidth, x.dtype)
-    exponent = _kernels.exponent(alpha, x.dtype)
-    is_valid = jnp.all(jnp.isfinite(x)) & (width > 0) & jnp.isfinite(width)
-    is_valid = is_valid & ~jnp.isnan(exponent)
+    times = checks.as_float("diffusion_times", diffusion_times, "(t,)")
+    return Given(
+        key=checks.as_key("key", key),
+        x=x,
+        width=checks.as_scalar("bandwidth", bandwidth, x.dtype),
+        times=times.astype(x.dtype),
+        exponent=_kernels.exponent(alpha, x.dtype),
+    )
+
+
+def of_rows(
+    key: jax.Array,
+    x: jax.Array,
+    width: jax.Array,
+    times: jax.Array,
+    exponent: jax.Array,
+    *,
+    settings: Settings,
+    number: int,
+    axis_name: AxisName = None,
+) -> StochasticEntropy:
+    """Estimate from the samples, or on each of several devices from some of them.
+
+    There are ``number`` on all devices; what fills up stands behind them.
+    """
+    is_finite = ~shards.any_holds(~jnp.all(jnp.isfinite(x)), axis_name)
+    is_valid = is_finite & (width > 0) & jnp.isfinite(width) & ~jnp.isnan(exponent)
     # Solvers may loop for ever on NaN.
     x, times, width, exponent = jax.lax.stop_gradient(
         (
@@ -109,14 +171,18 @@ def stochastic_spectral_entropy(
             jnp.where(is_valid, exponent, 0),
         )
     )
-    if x.shape[0] <= max(2 * subspace_size, _krylov.num_columns(subspace_size)):
-        estimate = _exact(x, width, times, exponent)
+    subspace_size = settings.subspace_size
+    if number <= max(2 * subspace_size, _krylov.num_columns(subspace_size)):
+        everything = shards.gather(x, axis_name)[:number]
+        estimate = _exact(everything, width, times, exponent)
     else:
-        products = _matrix_free.products(x, width, exponent, block_size)
+        products = _matrix_free.products(
+            x, width, exponent, settings.block_size, number, axis_name
+        )
         # Far out of range distances overflow.
         is_valid = is_valid & jnp.isfinite(products.trace + products.squares)
         products = _identity_unless(is_valid, products)
-        estimate = _estimate(key, products, times, subspace_size, num_probes)
+        estimate = _estimate(key, products, times, subspace_size, settings.num_probes)
     is_known = is_valid & (times >= 0)
     return StochasticEntropy(
         value=jnp.where(is_known, estimate.value, jnp.nan),
@@ -151,15 +217,15 @@ def _exact(
 
 def _identity_unless(is_valid: jax.Array, products: Products) -> Products:
     """An operator that solvers can take, in place of one that is not finite."""
-    n, dtype = products.leading.shape[0], products.leading.dtype
-    number = jnp.asarray(n, dtype)
-    return Products(
+    number = jnp.asarray(products.number, products.leading.dtype)
+    equal = products.own(jnp.full((products.number,), 1 / jnp.sqrt(number)))
+    return products._replace(
         multiply=lambda vectors: jnp.where(
             is_valid, products.multiply(vectors), vectors
         ),
         trace=jnp.where(is_valid, products.trace, number),
         squares=jnp.where(is_valid, products.squares, number),
-        leading=jnp.where(is_valid, products.leading, 1 / jnp.sqrt(number)),
+        leading=jnp.where(is_valid, products.leading, equal),
     )
 
 
@@ -170,22 +236,19 @@ def _estimate(
     subspace_size: int,
     num_probes: int,
 ) -> StochasticEntropy:
-    n, dtype = products.leading.shape[0], times.dtype
+    n, dtype = products.number, times.dtype
     subspace_key, probe_key = jax.random.split(key)
-    pairs = _krylov.leading_pairs(
-        subspace_key, products.multiply, products.leading, subspace_size
-    )
+    pairs = _krylov.leading_pairs(subspace_key, products, subspace_size)
     num_others = (n - jnp.sum(pairs.is_known)).astype(dtype)
 
     def without_known(vectors: jax.Array) -> jax.Array:
-        shares = linalg.product(pairs.vectors.T, vectors)
+        shares = products.total(linalg.product(pairs.vectors.T, vectors))
         return vectors - linalg.product(pairs.vectors, shares)
 
-    probes = without_known(jax.random.rademacher(probe_key, (n, num_probes), dtype))
-    probes = probes / jnp.linalg.norm(probes, axis=0, keepdims=True)
-    tridiagonal = _krylov.lanczos(
-        lambda vectors: without_known(products.multiply(vectors)), probes, _NUM_STEPS
-    )
+    signs = jax.random.rademacher(probe_key, (n, num_probes), dtype)
+    probes = without_known(products.own(signs))
+    probes = probes / jnp.sqrt(products.total(jnp.sum(probes**2, axis=0)))[None]
+    tridiagonal = _krylov.lanczos(products, without_known, probes, _NUM_STEPS)
     rules = _krylov.gauss_and_radau(*tridiagonal)
     gauss, radau = (_of_probes(rule, times, num_others) for rule in rules)
     middle: _Sums = jax.tree.map(lambda one, two: (one + two) / 2, gauss, radau)

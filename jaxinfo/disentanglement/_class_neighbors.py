@@ -20,7 +20,7 @@ def information(
     Returns:
         Information, NaN where every point is alone in its class. Shape ``(d, k)``.
     """
-    psi = _samples.digamma_table(columns)
+    psi = _samples.digamma(jnp.arange(columns.shape[1] + 1), columns.dtype)
 
     def of_pair(column: jax.Array, labels: jax.Array) -> jax.Array:
         return _of_pair(column, labels, psi, num_classes, num_neighbors)

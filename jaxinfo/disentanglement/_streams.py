@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxinfo._numerics import blocks, linalg, logspace
+from jaxinfo._numerics import blocks, linalg, logspace, shards
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.disentanglement import _factors
 
 # Data points that are held at once, beside a tile of outer samples.
@@ -42,6 +43,7 @@ def terms(
     log_densities_fn: Callable[[jax.Array, Any], jax.Array],
     *,
     block_size: int | None,
+    axis_name: AxisName = None,
 ) -> Terms:
     """Stream the posteriors past tiles of samples.
 
@@ -53,6 +55,7 @@ def terms(
         log_densities_fn: Log-densities ``(s, m, n)`` of the sets of latents, from
             samples ``(m, d)`` and posteriors.
         block_size: Samples of a tile.
+        axis_name: Devices of which each takes some of the samples.
 
     Returns:
         Terms of all samples. Memory is that of a tile times a chunk, in reverse mode
@@ -116,6 +119,7 @@ def terms(
             surprise=jnp.moveaxis(surprise, 1, 0), log_density=(log_density + largest).T
         )
 
-    rows = samples, sample_factors.places
+    rows = shards.own_rows((samples, sample_factors.places), axis_name)
     _, found = blocks.over_rows(tile, rows, block_size=block_size or _TILE)
-    return found
+    everything = shards.gather(found, axis_name)
+    return Terms(*(terms[: samples.shape[0]] for terms in everything))

@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 
 from jaxinfo import pid
 from jaxinfo._numerics import checks, compiled, guarded, linalg
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.disentanglement import (
     _aggregators,
     _densities,
@@ -95,6 +96,31 @@ def unibound(
         >>> print(result.bounds.lower.redundant[:, 0].round(2))
         [1. 0. 1.]
     """
+    return of_data(
+        key,
+        means,
+        log_variances,
+        factors,
+        num_classes=num_classes,
+        logits=logits,
+        num_samples=num_samples,
+        block_size=block_size,
+    )
+
+
+def of_data(
+    key: ArrayLike,
+    means: ArrayLike,
+    log_variances: ArrayLike,
+    factors: ArrayLike,
+    *,
+    num_classes: tuple[int, ...],
+    logits: ArrayLike | None,
+    num_samples: int | None,
+    block_size: int | None,
+    axis_name: AxisName = None,
+) -> UniBound:
+    """`unibound`, of whose samples each of several devices takes some."""
     key = checks.as_key("key", key)
     means, log_variances = checks.as_floats(
         "(n, d)", means=means, log_variances=log_variances
@@ -113,6 +139,7 @@ def unibound(
         read,
         _densities.of_factorised,
         block_size,
+        axis_name,
     )
 
 
@@ -344,11 +371,18 @@ def _bound(
     read: _factors.Factors,
     log_densities_fn: Callable[[jax.Array, Any], jax.Array],
     block_size: int | None,
+    axis_name: AxisName = None,
 ) -> UniBound:
     checks.block_size(block_size)
     of_samples = read._replace(labels=read.labels[points])
     terms = _streams.terms(
-        samples, of_samples, posteriors, read, log_densities_fn, block_size=block_size
+        samples,
+        of_samples,
+        posteriors,
+        read,
+        log_densities_fn,
+        block_size=block_size,
+        axis_name=axis_name,
     )
     information = _latent_information.summarise(terms, of_samples, read)
     entropies = information.factor_entropies

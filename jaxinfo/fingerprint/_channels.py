@@ -1,6 +1,7 @@
 """Comparisons of many one-dimensional Gaussian channels, without their overlaps."""
 
 import jax
+import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import blocks, checks, compiled
@@ -60,19 +61,11 @@ def gaussian_pairwise(
         "(n, m)", means=means, log_variances=log_variances
     )
     checks.block_size(block_size)
-    parameters = _hellinger.standardised(means, log_variances)
-    columns = tuple(x.T for x in parameters)
-
-    def block(
-        points: tuple[jax.Array, ...], weights: jax.Array
-    ) -> tuple[tuple[jax.Array, jax.Array], None]:
-        u = channel_rows(points, columns)
-        terms = _clusterings.shared_by_all_pairs(u, u, weights)
-        return (weights @ u.log_mean, terms), None
-
-    size = block_size or blocks.default_size(means.size, means.dtype.itemsize)
-    (log_mean, terms), _ = blocks.over_rows(block, parameters, block_size=size)
     n = means.shape[0]
+    parameters = _hellinger.standardised(means, log_variances)
+    log_mean, terms = sums_over_points(
+        parameters, jnp.ones_like(means[:, 0]), parameters, block_size=block_size
+    )
     return _clusterings.comparison_of_pairs(-log_mean / n, terms / n)
 
 
@@ -140,6 +133,45 @@ def gaussian_label_pairwise(
     size = block_size or blocks.default_size(means.size, means.dtype.itemsize)
     sums, _ = blocks.over_rows(block, (parameters, labels), block_size=size)
     return _compare.cross_of_sums(sums, n)
+
+
+def sums_over_points(
+    points: tuple[jax.Array, ...],
+    weights: jax.Array,
+    parameters: tuple[jax.Array, ...],
+    *,
+    block_size: int | None,
+    channels: jax.Array | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """What all pairs of channels share, summed over some of the points.
+
+    Args:
+        points: Standardised parameters of these points. Shapes ``(r, m)``.
+        weights: Their weights. Shape ``(r,)``.
+        parameters: Those of all points. Shapes ``(n, m)``.
+        block_size: Points held at once.
+        channels: Which channels stand first in pairs; all by default. Shape ``(c,)``.
+
+    Returns:
+        Sums of logarithms of mean overlaps ``(m,)`` and of terms of I(U;V) ``(c, m)``.
+    """
+    columns = tuple(x.T for x in parameters)
+
+    def block(
+        rows: tuple[tuple[jax.Array, ...], jax.Array], is_real: jax.Array
+    ) -> tuple[tuple[jax.Array, jax.Array], None]:
+        points, weights = rows
+        weights = weights * is_real
+        u = channel_rows(points, columns)
+        first = u
+        if channels is not None:
+            first = _clusterings.Rows(*(part[:, channels] for part in u))
+        terms = _clusterings.shared_by_all_pairs(first, u, weights)
+        return (weights @ u.log_mean, terms), None
+
+    size = block_size or blocks.default_size(columns[0].size, weights.dtype.itemsize)
+    sums, _ = blocks.over_rows(block, (points, weights), block_size=size)
+    return sums
 
 
 def channel_rows(

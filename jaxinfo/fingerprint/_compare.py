@@ -108,20 +108,45 @@ def pairwise(overlaps: ArrayLike) -> PairwiseComparison:
          [1. 0. 1.]]
     """
     overlaps = checks.as_float("overlaps", overlaps, "(m, n, n)")
-    m, n, _ = overlaps.shape
+    n = overlaps.shape[1]
+    sums = sums_over_points(overlaps, jnp.ones_like(overlaps[0, :, 0]))
+    return pairs_of_sums(sums, n)
+
+
+def sums_over_points(
+    overlaps: jax.Array, weights: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """What all pairs of spaces share, summed over some of the points.
+
+    From their rows of the overlaps ``(m, r, n)`` and their weights ``(r,)``: sums of
+    logarithms of mean overlaps ``(m,)`` and of terms of I(U;V) ``(m, m)``.
+    """
+    m, _, n = overlaps.shape
 
     def block(
-        rows: jax.Array, weights: jax.Array
+        rows: tuple[jax.Array, jax.Array], is_real: jax.Array
     ) -> tuple[tuple[jax.Array, jax.Array], None]:
-        u = _clusterings.rows_of_overlaps(rows)
+        overlaps, weights = rows
+        weights = weights * is_real
+        u = _clusterings.rows_of_overlaps(overlaps)
         terms = _clusterings.shared_by_all_pairs(u, u, weights)
         return (weights @ u.log_mean, terms), None
 
     size = blocks.default_size(m * n, overlaps.dtype.itemsize)
-    rows = jnp.swapaxes(overlaps, 0, 1)
-    (log_mean, terms), _ = blocks.over_rows(block, rows, block_size=size)
-    rounding = _clusterings.rounding_of_overlaps(overlaps.dtype)
-    return _clusterings.comparison_of_pairs(-log_mean / n, terms / n, rounding)
+    rows = jnp.swapaxes(overlaps, 0, 1), weights
+    sums, _ = blocks.over_rows(block, rows, block_size=size)
+    return sums
+
+
+def pairs_of_sums(
+    sums: tuple[jax.Array, jax.Array], num_points: int
+) -> PairwiseComparison:
+    """Comparison of all pairs of spaces from `sums_over_points` of all points."""
+    log_mean, terms = sums
+    rounding = _clusterings.rounding_of_overlaps(terms.dtype)
+    return _clusterings.comparison_of_pairs(
+        -log_mean / num_points, terms / num_points, rounding
+    )
 
 
 @compiled.jit

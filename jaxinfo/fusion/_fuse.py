@@ -83,8 +83,39 @@ def fuse(
         >>> print(f"{fused.loss:.3f}")  # nearer to both than they are to each other
         -0.747
     """
-    key = checks.as_key("key", key)
     references = checks.as_float("reference_overlaps", reference_overlaps, "(e, n, n)")
+    prepared = _objectives.prepare(references)
+
+    def loss_fn(rows: _clusterings.Rows) -> jax.Array:
+        return _objectives.loss_of_rows(rows, prepared, objective)
+
+    return fuse_by(
+        loss_fn,
+        key,
+        references,
+        dim=dim,
+        optimizer=optimizer,
+        num_steps=num_steps,
+        objective=objective,
+        init_scale=init_scale,
+        initial=initial,
+    )
+
+
+def fuse_by(
+    loss_fn: Callable[[_clusterings.Rows], jax.Array],
+    key: ArrayLike,
+    references: jax.Array,
+    *,
+    dim: int,
+    optimizer: optax.GradientTransformation,
+    num_steps: int,
+    objective: str,
+    init_scale: ArrayLike,
+    initial: tuple[ArrayLike, ArrayLike] | None,
+) -> FusionResult:
+    """`fuse`, with the loss of the rows of a space as it is given."""
+    key = checks.as_key("key", key)
     checks.at_least("dim", dim, 1)
     _check_descent(optimizer, num_steps, objective)
     n, dtype = references.shape[1], references.dtype
@@ -95,11 +126,11 @@ def fuse(
     else:
         start = _check_initial(initial, n, dim, dtype)
 
-    def rows_fn(parameters: tuple[jax.Array, jax.Array]) -> _clusterings.Rows:
-        return _rows(*parameters)
+    def value_fn(parameters: tuple[jax.Array, jax.Array]) -> jax.Array:
+        return loss_fn(_rows(*parameters))
 
     (means, log_variances), losses, last = _descend(
-        start, references, rows_fn, optimizer, num_steps, objective
+        start, value_fn, optimizer, num_steps
     )
     return FusionResult(
         means=means, log_variances=log_variances, losses=losses, loss=last
@@ -187,15 +218,16 @@ def fuse_encoder(
         )
     _check_descent(optimizer, num_steps, objective)
 
-    def rows_fn(params: Any) -> _clusterings.Rows:
+    prepared = _objectives.prepare(references)
+
+    def value_fn(params: Any) -> jax.Array:
         means, log_variances = encoder_fn(params, x)
-        return _rows(
+        rows = _rows(
             *checks.as_floats("(n, d)", means=means, log_variances=log_variances)
         )
+        return _objectives.loss_of_rows(rows, prepared, objective)
 
-    params, losses, last = _descend(
-        params, references, rows_fn, optimizer, num_steps, objective
-    )
+    params, losses, last = _descend(params, value_fn, optimizer, num_steps)
     return EncoderFusionResult(params=params, losses=losses, loss=last)
 
 
@@ -213,18 +245,11 @@ def _rows(means: jax.Array, log_variances: jax.Array) -> _clusterings.Rows:
 
 def _descend(
     start: Any,
-    references: jax.Array,
-    rows_fn: Callable[[Any], _clusterings.Rows],
+    value_fn: Callable[[Any], jax.Array],
     optimizer: optax.GradientTransformation,
     num_steps: int,
-    objective: str,
 ) -> tuple[Any, jax.Array, jax.Array]:
     """Parameters after all steps, the loss before each, and the last."""
-    prepared = _objectives.prepare(references)
-
-    def value_fn(parameters: Any) -> jax.Array:
-        return _objectives.loss_of_rows(rows_fn(parameters), prepared, objective)
-
     # Line searches need the value and the function; other optimisers ignore them.
     extended = optax.with_extra_args_support(optimizer)
 

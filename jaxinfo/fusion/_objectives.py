@@ -87,9 +87,18 @@ def prepare(reference_overlaps: jax.Array) -> References:
 
 
 def loss_of_rows(
-    rows: _clusterings.Rows, references: References, objective: str
+    rows: _clusterings.Rows,
+    references: References,
+    objective: str,
+    weights: jax.Array | None = None,
 ) -> jax.Array:
-    """The loss of a space in centred form."""
+    """The loss of a space in centred form; with weights ``(e,)`` a sum by them."""
+
+    def mean(of_references: jax.Array) -> jax.Array:
+        if weights is None:
+            return jnp.mean(of_references)
+        return jnp.sum(weights * of_references)
+
     n = rows.mean.shape[0]
     covariance = jnp.einsum(
         "ij,iej->ei",
@@ -101,11 +110,11 @@ def loss_of_rows(
     chex.assert_equal_shape([covariance, scale])
     mutual = jnp.mean(jnp.log1p(covariance / n / scale), axis=1)
     if objective == "mutual_information":
-        return -jnp.mean(mutual)
+        return -mean(mutual)
     own = jnp.mean(_clusterings.shared(rows, rows))
     if objective == "nmi":
-        return -jnp.mean(_clusterings.normalized(mutual, own, references.own))
+        return -mean(_clusterings.normalized(mutual, own, references.own))
     variation = own + references.own - 2 * mutual
     if objective == "vi":
-        return jnp.mean(variation)
-    return -jnp.mean(jnp.exp(-variation))
+        return mean(variation)
+    return -mean(jnp.exp(-variation))

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxinfo._numerics import guarded, linalg
+from jaxinfo._numerics import guarded, linalg, shards
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.gmm import _em, _em_step, _local, _search
 from jaxinfo.gmm._em_step import Density
 from jaxinfo.gmm._options import Sampling
@@ -22,15 +23,18 @@ def refits(
     problem: Problem,
     fits: Fit,
     sampling: Sampling,
+    axis_name: AxisName = None,
 ) -> tuple[jax.Array, GaussianMixture]:
     """Weights ``(1 + b, n)`` of the data and the replicates, and fits to them.
 
-    Fits ``(1 + b, g, ...)``, the first those to the data themselves.
+    Fits ``(1 + b, g, ...)``, the first those to the data themselves. Several devices
+    have some of the replicates each.
     """
     given = jax.tree.map(lambda leaf: leaf[None], fits.place.fit)
     if not sampling.num_replicates:
         return problem.weights[None], given
     factors = _factors(key, jax.lax.stop_gradient(problem.weights), sampling)
+    factors = shards.own_rows(factors, axis_name)
     weights = factors * problem.weights[None]
     points, groups, constant = jax.lax.stop_gradient(
         (problem.points, problem.groups, weights)

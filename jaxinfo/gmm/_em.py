@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, linalg
+from jaxinfo._numerics import checks, compiled, linalg, shards
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.gmm import (
     _em_step,
     _implicit,
@@ -113,25 +114,59 @@ def em(
         >>> print(*gmm.em(start, x[:, None]).mixture.means[:, 0])
         -2.00 3.00
     """
+    checks.block_size(block_size)
+    begin, x, weights, fitting = read(
+        mixture,
+        x,
+        weights=weights,
+        tol=tol,
+        max_steps=max_steps,
+        regularization=regularization,
+    )
+    return run_from(begin, x, weights, fitting, block_size=block_size)
+
+
+def read(
+    mixture: GaussianMixture,
+    x: ArrayLike,
+    *,
+    weights: ArrayLike | None,
+    tol: ArrayLike,
+    max_steps: int,
+    regularization: ArrayLike,
+) -> tuple[GaussianMixture, jax.Array, jax.Array, Fitting]:
+    """Check the arguments of `em`, and give its arrays one dtype."""
     x = checks.as_float("x", x, "(n, d)")
     mixture = _mixtures.read("mixture", mixture, x.shape[1])
     x, *parameters = checks.promote(x, *mixture)
-    weights = _options.weights_of(weights, x)
-    checks.block_size(block_size)
     fitting = Fitting(
         criterion="bic", max_steps=max_steps, tol=tol, regularization=regularization
     ).of(x)
+    return GaussianMixture(*parameters), x, _options.weights_of(weights, x), fitting
 
-    frame, points, _, flaw = _whitening.whiten(x, weights)
+
+def run_from(
+    mixture: GaussianMixture,
+    x: jax.Array,
+    weights: jax.Array,
+    fitting: Fitting,
+    *,
+    block_size: int | None = None,
+    axis_name: AxisName = None,
+) -> FitResult:
+    """`em` of what it has read, or of the rows of one of several devices."""
+    frame, points, _, flaw = _whitening.whiten(x, weights, axis_name)
     start_moments = _em_step.from_mixture(
-        _whitening.carry_in(frame, GaussianMixture(*parameters)),
-        fitting.regularization,
+        _whitening.carry_in(frame, mixture), fitting.regularization
     )
     start_moments, fixed_points, fixed_weights = jax.lax.stop_gradient(
         (start_moments, points, weights)
     )
     rows = _em_step.as_rows(
-        fixed_points, num_components=start_moments.shape[0], block_size=block_size
+        fixed_points,
+        num_components=start_moments.shape[0],
+        block_size=block_size,
+        axis_name=axis_name,
     )
     begun = start(start_moments, fitting.regularization)
     runs = jax.tree.map(lambda leaf: leaf[None], begun)
@@ -140,19 +175,27 @@ def em(
         rows,
         fixed_weights[None],
         fitting.regularization,
-        Course(fitting.tol, max_steps),
+        Course(fitting.tol, fitting.max_steps),
     )
     run = jax.tree.map(lambda leaf: leaf[0], runs)
-    mixture = mixture_of(run)
-    ridge = _em_step.ridge(mixture.means, fitting.regularization)
-    fit = result(mixture, ridge, frame, points, weights, block_size=block_size)
+    found = mixture_of(run)
+    ridge = _em_step.ridge(found.means, fitting.regularization)
+    fit = result(
+        found,
+        ridge,
+        frame,
+        points,
+        weights,
+        block_size=block_size,
+        axis_name=axis_name,
+    )
     return fit._replace(
         num_steps=run.num_steps,
         converged=run.converged,
         reason=_reasons.first_of(
             invalid=flaw == Reason.INVALID,
             singular=flaw == Reason.SINGULAR,
-            broken=~run.converged & (run.num_steps < max_steps),
+            broken=~run.converged & (run.num_steps < fitting.max_steps),
             collapsed=jnp.any(fit.collapsed),
             steps_ran_out=~run.converged,
         ),
@@ -316,28 +359,37 @@ def result(
     weights: jax.Array,
     *,
     block_size: int | None = None,
+    axis_name: AxisName = None,
 ) -> FitResult:
     """A fit in the units of the data, as a function of points and weights.
 
     Steps, convergence and the reason are the caller's to fill in.
     """
     capacity = fit.means.shape[0]
-    fit = _implicit.attach(fit, points, weights, ridge, jnp.asarray(capacity))
-    rows = _em_step.as_rows(points, num_components=capacity, block_size=block_size)
+    number = jnp.asarray(capacity)
+    fit = _implicit.attach(fit, points, weights, ridge, number, axis_name)
+    rows = _em_step.as_rows(
+        points,
+        num_components=capacity,
+        block_size=block_size,
+        axis_name=axis_name,
+    )
     log_likelihood, _ = _em_step.evaluate(_em_step.density(fit), rows, weights)
     return FitResult(
         mixture=_whitening.carry_out(frame, fit),
         log_likelihood=log_likelihood - _whitening.log_det(frame),
         num_steps=jnp.zeros((), int),
         converged=jnp.zeros((), bool),
-        collapsed=collapsed(_local.place(fit, ridge), weights),
+        collapsed=collapsed(_local.place(fit, ridge), weights, axis_name),
         reason=jnp.zeros((), jnp.int32),
     )
 
 
-def collapsed(place: Place, weights: jax.Array) -> jax.Array:
+def collapsed(
+    place: Place, weights: jax.Array, axis_name: AxisName = None
+) -> jax.Array:
     """Components ``(k,)`` that hold less than a sample, or are as narrow as may be."""
-    num_rows = jnp.sum(weights > 0).astype(weights.dtype)
+    num_rows = shards.total(jnp.sum(weights > 0), axis_name).astype(weights.dtype)
     is_narrow = jnp.trace(place.blur, axis1=1, axis2=2) > _NARROW
     return (place.mass > 0) & (is_narrow | (place.mass * num_rows < 1))
 

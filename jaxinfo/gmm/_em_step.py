@@ -19,7 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import blocks, linalg
+from jaxinfo._numerics import blocks, linalg, shards
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.gmm._types import GaussianMixture
 
 Whole = TypeVar("Whole")
@@ -45,11 +46,13 @@ class Rows(NamedTuple):
         points: Shape ``(n, d)``.
         features: Shape ``(q, n)``; ``None`` where they are made block by block.
         block_size: Rows of a block.
+        axis_name: Devices that share all rows, of which these are those of one.
     """
 
     points: jax.Array
     features: jax.Array | None
     block_size: int
+    axis_name: AxisName = None
 
 
 def num_features(dim: int) -> int:
@@ -71,7 +74,11 @@ def features_of_columns(columns: jax.Array) -> jax.Array:
 
 
 def as_rows(
-    points: jax.Array, *, num_components: int, block_size: int | None = None
+    points: jax.Array,
+    *,
+    num_components: int,
+    block_size: int | None = None,
+    axis_name: AxisName = None,
 ) -> Rows:
     """Hold the features where they and the responsibilities are few enough."""
     n, dim = points.shape
@@ -79,7 +86,8 @@ def as_rows(
     if block_size is None:
         block_size = n if n * entries <= LARGEST else max(1, LARGEST // (4 * entries))
     is_held = block_size >= n
-    return Rows(points, features(points) if is_held else None, min(block_size, n))
+    held = features(points) if is_held else None
+    return Rows(points, held, min(block_size, n), axis_name)
 
 
 def unpack(moments: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -254,7 +262,7 @@ def evaluate(
     Weights ``(n,)`` of any scale; rows of weight zero must still be finite. With
     ``number``, components from there on are absent.
     """
-    share = weights / jnp.sum(weights)
+    share = weights / shards.total(jnp.sum(weights), rows.axis_name)
 
     def sums(
         density: Density, points: jax.Array, features: jax.Array, share: jax.Array
@@ -278,7 +286,7 @@ def evaluate(
         )
         return total
 
-    log_likelihood, raw = of_present(number, density, of)
+    log_likelihood, raw = shards.total(of_present(number, density, of), rows.axis_name)
     return log_likelihood, from_raw(raw)
 
 

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks, compiled, guarded, linalg
+from jaxinfo._numerics import checks, compiled, guarded, linalg, shards
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.gmm import (
     _bootstrap,
     _em,
@@ -149,6 +150,7 @@ def estimate(
     dim: int,
     sharing: Sharing = _NOTHING_SHARED,
     pointwise: Pointwise | None = None,
+    axis_name: AxisName = None,
 ) -> Estimate:
     """Estimate a functional of the fits of all groups, prepared for it if need be.
 
@@ -158,6 +160,8 @@ def estimate(
     With ``pointwise``, the value where one component does not do is the mean of the
     corrected functional of the fit and of what this is the mean of, over the data
     themselves, which follow the law where the model does not.
+
+    On several devices, each refits some of the replicates.
     """
     problem, fits = found.problem, found.fits
     nodes = _integrals.parts(
@@ -182,7 +186,10 @@ def estimate(
         return attached, shares
 
     # The first is the full fit itself, with the nodes of the replicates.
-    weights, refits = _bootstrap.refits(found.key_replicates, problem, fits, sampling)
+    weights, refits = _bootstrap.refits(
+        found.key_replicates, problem, fits, sampling, axis_name
+    )
+    num_own = weights.shape[0] - 1
     entries = numbers.size * refits.log_weights.shape[2] * nodes.nodes.full.shape[1]
     at_once = problem.block_size or max(1, _em_step.LARGEST // entries)
     of_all = _em.over_runs(jax.checkpoint(attached), refits, weights, at_once=at_once)
@@ -226,7 +233,8 @@ def estimate(
         jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), slopes),
         problem,
     )
-    replicates = plugin - (lows[1 : 1 + sampling.num_replicates] - lows[0])
+    replicates = plugin - (lows[1 : 1 + num_own] - lows[0])
+    replicates = shards.gather(replicates, axis_name)[: sampling.num_replicates]
     if sampling.num_replicates:
         value, standard_error, num_failed = _bootstrap.summary(replicates)
     else:
@@ -430,7 +438,7 @@ def of_rows(
         sampling: Sampling,
         **static: Any,
     ) -> Estimate:
-        return _only_group(second(found, blocks, sampling))
+        return only_group(second(found, blocks, sampling))
 
     return compiled.staged(
         find_in_rows,
@@ -439,7 +447,7 @@ def of_rows(
     )
 
 
-def _only_group(estimate: Estimate) -> Estimate:
+def only_group(estimate: Estimate) -> Estimate:
     """Drop the axis of groups."""
     return estimate._replace(
         num_components=estimate.num_components[0],
@@ -467,9 +475,17 @@ def _zero_where(is_trivial: jax.Array, estimate: Estimate) -> Estimate:
 
 
 def of_pairs(
-    pair: Callable[[jax.Array], Estimate], a: int, b: int, *, block_size: int | None
+    pair: Callable[[jax.Array], Estimate],
+    a: int,
+    b: int,
+    *,
+    block_size: int | None,
+    axis_name: AxisName = None,
 ) -> Estimate:
-    """Estimates of pairs ``0, ..., a b - 1``, with leading axes ``(a, b)``."""
+    """Estimates of pairs ``0, ..., a b - 1``, with leading axes ``(a, b)``.
+
+    On several devices, each takes some of the pairs.
+    """
 
     def one(index: jax.Array) -> tuple[Estimate, jax.Array | None]:
         estimate = pair(index)
@@ -477,11 +493,13 @@ def of_pairs(
         kept = estimate.replicates if estimate.replicates.size else None
         return estimate._replace(replicates=estimate.value), kept
 
-    flat, replicates = jax.lax.map(one, jnp.arange(a * b), batch_size=block_size)
+    own = shards.own_rows(jnp.arange(a * b), axis_name)
+    mapped = jax.lax.map(one, own, batch_size=block_size)
+    flat, replicates = shards.gather(mapped, axis_name)
     if replicates is None:
-        replicates = jnp.zeros((a * b, 0), flat.value.dtype)
+        replicates = jnp.zeros((flat.value.shape[0], 0), flat.value.dtype)
     matrix: Estimate = jax.tree.map(
-        lambda leaf: leaf.reshape(a, b, *leaf.shape[1:]),
+        lambda leaf: leaf[: a * b].reshape(a, b, *leaf.shape[1:]),
         flat._replace(replicates=replicates),
     )
     return matrix

@@ -9,6 +9,7 @@ is H D: D turns a change of the sums into one of log-densities (`_local.slopes`)
 this into one of the sums.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import linalg
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.gmm import _em_step, _local
 from jaxinfo.gmm._local import Place
 from jaxinfo.gmm._types import GaussianMixture
@@ -31,38 +33,45 @@ _PLAIN_STEPS = 2
 _NEWTON_STEPS = 5
 
 
-@jax.custom_jvp
+@functools.partial(jax.custom_jvp, nondiff_argnums=(5,))
 def attach(
     fit: GaussianMixture,
     points: jax.Array,
     weights: jax.Array,
     ridge: jax.Array,
     number: jax.Array,
+    axis_name: AxisName = None,
 ) -> GaussianMixture:
     """A fit as a function of points ``(n, d)`` and weights ``(n,)``.
 
     Returns the fit as it is; derivatives are those of the fixed point that it is taken
-    for. The ridge is constant. Components from ``number`` on are absent.
+    for. The ridge is constant. Components from ``number`` on are absent. Rows may be
+    those of one of several devices.
     """
     return fit
 
 
 @attach.defjvp
 def _attach_jvp(
+    axis_name: AxisName,
     primals: tuple[GaussianMixture, jax.Array, jax.Array, jax.Array, jax.Array],
     tangents: tuple[GaussianMixture, jax.Array, jax.Array, jax.Array, jax.Array],
 ) -> tuple[GaussianMixture, GaussianMixture]:
     _, points, weights, ridge, number = primals
     # Attached once more, so that second derivatives see how the fit moves.
-    fit = attach(*primals)
+    fit = attach(*primals, axis_name)
     place = _local.place(fit, ridge)
+
+    def sums(points: jax.Array, weights: jax.Array) -> jax.Array:
+        return _local.sums(place.density, points, weights, axis_name)[1]
+
     _, pushed = jax.jvp(
-        lambda points, weights: _local.sums(place.density, points, weights)[1],
+        sums,
         (points, weights),
         (tangents[1], tangents[2]),
     )
-    linear = linearize(place, points, weights, number)
-    change = _solve(linear, place, points, weights, number, pushed)
+    linear = linearize(place, points, weights, number, axis_name)
+    change = _solve(linear, place, points, weights, number, pushed, axis_name)
     return fit, _local.tangent(place, change)
 
 
@@ -82,13 +91,17 @@ class Linear(NamedTuple):
 
 
 def linearize(
-    place: Place, points: jax.Array, weights: jax.Array, number: jax.Array
+    place: Place,
+    points: jax.Array,
+    weights: jax.Array,
+    number: jax.Array,
+    axis_name: AxisName = None,
 ) -> Linear:
     """Sums of the responsibilities of a fit, and how they change with those of it."""
     k, dim = place.fit.means.shape
     q = _em_step.num_features(dim)
     if k == 1 or k * q > _DENSE_UP_TO:
-        return Linear(*_local.sums(place.density, points, weights), None)
+        return Linear(*_local.sums(place.density, points, weights, axis_name), None)
 
     def of(points: jax.Array, share: jax.Array) -> tuple[jax.Array, ...]:
         seen = _local.view(place.density, points)
@@ -106,7 +119,7 @@ def linearize(
         gram, own = _em_step.one_by_one(number, k, of_component)
         return jnp.sum(share * seen.log_density), own, gram
 
-    log_likelihood, own, gram = _local.over_blocks(of, k, points, weights)
+    log_likelihood, own, gram = _local.over_blocks(of, k, points, weights, axis_name)
     identity = jnp.broadcast_to(jnp.eye(q, dtype=gram.dtype)[None], (k, q, q))
     columns = jax.vmap(
         lambda change: _local.slopes(place, change), in_axes=1, out_axes=2
@@ -270,6 +283,7 @@ def _solve(
     weights: jax.Array,
     number: jax.Array,
     rhs: jax.Array,
+    axis_name: AxisName = None,
     *,
     transpose: bool = False,
 ) -> jax.Array:
@@ -294,7 +308,7 @@ def _solve(
             return _local.gather(moved, seen.features)
 
         changed: jax.Array = _local.over_blocks(
-            of, place.mass.shape[0], points, weights
+            of, place.mass.shape[0], points, weights, axis_name
         )
         return changed
 

@@ -8,6 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, compiled, linalg
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.gmm import _estimates, _integrals
 from jaxinfo.gmm._estimates import Found, Sharing
 from jaxinfo.gmm._integrals import Nodes
@@ -112,10 +113,8 @@ def mutual_information(
         >>> print(result.value, result.standard_error)  # -log(1 - 0.6^2) / 2 = 0.223
         0.20 0.03
     """
-    key = checks.as_key("key", key)
-    x = checks.as_float("x", x, "(n, a)")
-    y = checks.as_float("y", y, "(n, b)", n=x.shape[0])
-    return _of_blocks(key, (x, y), weights, fitting, sampling, block_size)
+    key, blocks = read(key, x, y)
+    return of_blocks(key, blocks, weights, fitting, sampling, block_size)
 
 
 @compiled.jit(static_argnames=("block_size",), is_staged=True)
@@ -176,11 +175,9 @@ def conditional_mutual_information(
         >>> print(result.value)  # independent given z
         -0.0005
     """
-    key = checks.as_key("key", key)
-    x = checks.as_float("x", x, "(n, a)")
-    y = checks.as_float("y", y, "(n, b)", n=x.shape[0])
-    z = checks.as_float("z", z, "(n, c)", n=x.shape[0])
-    return _of_blocks(key, (x, y, z), weights, fitting, sampling, block_size)
+    key, blocks = read(key, x, y)
+    z = checks.as_float("z", z, "(n, c)", n=blocks[0].shape[0])
+    return of_blocks(key, (*blocks, z), weights, fitting, sampling, block_size)
 
 
 @compiled.jit(static_argnames=("block_size",))
@@ -236,51 +233,77 @@ def mutual_information_matrix(
         >>> print(*result.value[0], *result.value[1])
         0.785 0.291 -0.001 0.293
     """
+    key, blocks = read(key, x, y)
+    checks.block_size(block_size)
+    return of_columns(key, blocks, weights, fitting, sampling, block_size)
+
+
+def read(
+    key: ArrayLike, x: ArrayLike, y: ArrayLike
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    """Check a key and two samples."""
     key = checks.as_key("key", key)
     x = checks.as_float("x", x, "(n, a)")
-    y = checks.as_float("y", y, "(n, b)", n=x.shape[0])
-    checks.block_size(block_size)
-    a, b = x.shape[1], y.shape[1]
-
-    def pair(index: jax.Array) -> Estimate:
-        columns = x[:, index // b][:, None], y[:, index % b][:, None]
-        its_key = jax.random.fold_in(key, index)
-        return _of_blocks(its_key, columns, weights, fitting, sampling, None)
-
-    return _estimates.of_pairs(pair, a, b, block_size=block_size)
+    return key, (x, checks.as_float("y", y, "(n, b)", n=x.shape[0]))
 
 
-def _of_blocks(
+def of_columns(
     key: jax.Array,
     blocks: tuple[jax.Array, ...],
     weights: ArrayLike | None,
     fitting: Fitting,
     sampling: Sampling,
     block_size: int | None,
+    axis_name: AxisName = None,
 ) -> Estimate:
-    """Information of blocks ``x, y``, given those after them."""
-    return _in_stages(
-        key,
-        blocks,
-        weights,
-        fitting,
-        sampling,
-        block_size=block_size,
-        num_varying=2,
-        is_shuffled=len(blocks) == 2,
-    )
+    """Information of all pairs of columns; on several devices, each takes some."""
+    x, y = blocks
+    a, b = x.shape[1], y.shape[1]
+
+    def pair(index: jax.Array) -> Estimate:
+        columns = x[:, index // b][:, None], y[:, index % b][:, None]
+        its_key = jax.random.fold_in(key, index)
+        return of_blocks(its_key, columns, weights, fitting, sampling, None)
+
+    return _estimates.of_pairs(pair, a, b, block_size=block_size, axis_name=axis_name)
 
 
-@_estimates.of_rows
-def _in_stages(
-    found: Found, blocks: tuple[jax.Array, ...], sampling: Sampling
+def of_blocks(
+    key: jax.Array,
+    blocks: tuple[jax.Array, ...],
+    weights: ArrayLike | None,
+    fitting: Fitting,
+    sampling: Sampling,
+    block_size: int | None,
+    axis_name: AxisName = None,
+) -> Estimate:
+    """Information of blocks ``x, y``, given those after them.
+
+    On several devices, each refits some of the replicates.
+    """
+    arguments = key, blocks, weights, fitting, sampling
+    options: dict[str, Any] = {
+        "block_size": block_size,
+        "num_varying": 2,
+        "is_shuffled": len(blocks) == 2,
+    }
+    if axis_name is None:
+        return _in_stages(*arguments, **options)
+    found = _estimates.find_in_rows(*arguments, **options)
+    return _estimates.only_group(_from_fit(found, blocks, sampling, axis_name))
+
+
+def _from_fit(
+    found: Found,
+    blocks: tuple[jax.Array, ...],
+    sampling: Sampling,
+    axis_name: AxisName = None,
 ) -> Estimate:
     ends = np.cumsum([block.shape[1] for block in blocks]).tolist()
     x, y, *given = (
         tuple(range(end - block.shape[1], end))
         for end, block in zip(ends, blocks, strict=True)
     )
-
 
     def decide(fits: Fit) -> tuple[Any, jax.Array, jax.Array]:
         weights, frame = found.problem.weights, found.problem.frame
@@ -319,7 +342,11 @@ def _in_stages(
         dim=ends[-1],
         sharing=Sharing(prepare, decide),
         pointwise=pointwise,
+        axis_name=axis_name,
     )
+
+
+_in_stages = _estimates.of_rows(_from_fit)
 
 
 def _apart(

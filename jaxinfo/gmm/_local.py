@@ -21,7 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import blocks, linalg
+from jaxinfo._numerics import blocks, linalg, shards
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.gmm import _em_step
 from jaxinfo.gmm._em_step import Density
 from jaxinfo.gmm._types import GaussianMixture
@@ -110,7 +111,10 @@ def coordinates(density: Density, points: jax.Array) -> jax.Array:
 
 
 def sums(
-    density: Density, points: jax.Array, weights: jax.Array
+    density: Density,
+    points: jax.Array,
+    weights: jax.Array,
+    axis_name: AxisName = None,
 ) -> tuple[jax.Array, jax.Array]:
     """Mean log-likelihood ``()``, and ``S`` of the responsibilities of a fit."""
 
@@ -120,7 +124,7 @@ def sums(
             seen.given * share[None], seen.features
         )
 
-    return over_blocks(of, density.means.shape[0], points, weights)
+    return over_blocks(of, density.means.shape[0], points, weights, axis_name)
 
 
 def gather(given: jax.Array, features: jax.Array) -> jax.Array:
@@ -148,11 +152,12 @@ def over_blocks(
     num_components: int,
     points: jax.Array,
     weights: jax.Array,
+    axis_name: AxisName = None,
 ) -> Result:
     """Sum a function of points and their shares, by as many as may be held at once."""
-    share = weights / jnp.sum(weights)
+    share = weights / shards.total(jnp.sum(weights), axis_name)
     if may_be_held(num_components, points):
-        return fn(points, share)
+        return shards.total(fn(points, share), axis_name)
 
     def block(block: Any, is_real: jax.Array) -> tuple[Result, None]:
         points, share = block
@@ -161,7 +166,7 @@ def over_blocks(
     total, _ = blocks.over_rows(
         block, (points, share), block_size=_block_size(num_components, points)
     )
-    return total
+    return shards.total(total, axis_name)
 
 
 def of_rows(

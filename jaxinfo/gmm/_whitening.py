@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxinfo._numerics import linalg
+from jaxinfo._numerics import linalg, shards
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.gmm import _reasons
 from jaxinfo.gmm._types import GaussianMixture
 
@@ -54,40 +55,44 @@ class Frame(NamedTuple):
     whitener: jax.Array
 
 
-def whiten(x: jax.Array, weights: jax.Array) -> White:
+def whiten(x: jax.Array, weights: jax.Array, axis_name: AxisName = None) -> White:
     """Whiten weighted data.
 
     Rows that are more than `_FAR` deviations off count as if they were that far: so few
     as one in `_FAR` squared then leave the others a frame of their own size.
 
     Everything is NaN where the columns are dependent to rounding. Rows of weight zero
-    stand where the first other row stands.
+    stand where the first other row stands. Rows may be those of one of several devices.
     """
     is_used = weights > 0
-    first = x[jnp.argmax(is_used)]
+    first = shards.first(x, is_used, axis_name)
     x = jnp.where(is_used[:, None], x, first[None])
     offset = x - jax.lax.stop_gradient(first)[None]
     constant = jax.lax.stop_gradient(offset)
-    share = jax.lax.stop_gradient(weights / jnp.sum(weights))[:, None]
+    all_weight = shards.total(jnp.sum(weights), axis_name)
+    share = jax.lax.stop_gradient(weights / all_weight)[:, None]
 
-    largest = jnp.max(jnp.abs(constant), axis=0)
+    largest = shards.largest(jnp.max(jnp.abs(constant), axis=0), axis_name)
     largest = jnp.where(largest == 0, 1, largest)
-    mean, deviation = _location_and_scale(constant / largest[None], share)
+    mean, deviation = _location_and_scale(constant / largest[None], share, axis_name)
     standard = (offset / largest[None] - mean[None]) / deviation[None]
-    factor, whitener, is_far = _orthogonalized(jax.lax.stop_gradient(standard), share)
+    factor, whitener, is_far = _orthogonalized(
+        jax.lax.stop_gradient(standard), share, axis_name
+    )
     # Rounding may leave a rest where there is none.
     dim = x.shape[1]
     pivots = jnp.diagonal(factor)
     is_regular = jnp.all(pivots > 16 * dim * float(np.finfo(x.dtype).eps))
-    is_regular = is_regular & (jnp.sum(is_used) > dim)
+    num_used = shards.total(jnp.sum(is_used), axis_name)
+    is_regular = is_regular & (num_used > dim)
     frame = Frame(
         centre=jax.lax.stop_gradient(first) + mean * largest,
         scale=deviation * largest,
         factor=jnp.where(is_regular, factor, jnp.nan),
         whitener=jnp.where(is_regular, whitener, jnp.nan),
     )
-    is_valid = jnp.all(jnp.isfinite(x)) & jnp.all(jnp.isfinite(weights))
-    is_valid &= jnp.any(is_used)
+    is_invalid = ~jnp.all(jnp.isfinite(x)) | ~jnp.all(jnp.isfinite(weights))
+    is_valid = ~shards.any_holds(is_invalid, axis_name) & (num_used > 0)
     return White(
         frame=frame,
         points=linalg.product(standard, frame.whitener.T),
@@ -96,15 +101,18 @@ def whiten(x: jax.Array, weights: jax.Array) -> White:
     )
 
 
-def _location_and_scale(x: jax.Array, share: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _location_and_scale(
+    x: jax.Array, share: jax.Array, axis_name: AxisName
+) -> tuple[jax.Array, jax.Array]:
     """Means and deviations of columns, those far off drawn in until these stay."""
 
     def refine(_: int, so_far: tuple[jax.Array, jax.Array]) -> Any:
         mean, deviation = so_far
         offset = _drawn_in(x - mean[None], deviation)
         # Sums of offsets from the last mean round at their size, not at its own.
-        shift = jnp.sum(share * offset, axis=0)
+        shift = shards.total(jnp.sum(share * offset, axis=0), axis_name)
         squares = jnp.sum(share * (offset - shift[None]) ** 2, axis=0)
+        squares = shards.total(squares, axis_name)
         return mean + shift, jnp.sqrt(squares)
 
     start = jnp.zeros_like(x[0]), jnp.full_like(x[0], jnp.inf)
@@ -113,7 +121,7 @@ def _location_and_scale(x: jax.Array, share: jax.Array) -> tuple[jax.Array, jax.
 
 
 def _orthogonalized(
-    standard: jax.Array, share: jax.Array
+    standard: jax.Array, share: jax.Array, axis_name: AxisName
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Factor of the covariance of columns, its inverse, and which rows are far off.
 
@@ -129,7 +137,7 @@ def _orthogonalized(
         factor, whitener = so_far
         points = linalg.product(standard, whitener.T)
         near = _drawn_in(points, jnp.ones_like(points[0]))
-        gram = linalg.product((share * near).T, near)
+        gram = shards.total(linalg.product((share * near).T, near), axis_name)
         its_factor = linalg.cholesky(gram + jnp.where(i < 2, shift, 0) * identity)
         return (
             linalg.product(factor, its_factor),

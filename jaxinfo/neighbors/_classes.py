@@ -83,8 +83,8 @@ def _estimate(
     # Within that radius, of all classes.
     everyone = points._replace(groups=None)
     (within,) = _search.counts(everyone, space, [], [radius], jnp.less)
-    psi = _samples.digamma_table(columns)
-    terms = psi[number] - psi[sizes] - psi[within + 1]
+    psi = functools.partial(_samples.digamma, dtype=columns.dtype)
+    terms = psi(number) - psi(sizes) - psi(within + 1)
     total = jnp.sum(is_counted)
     mean = jnp.sum(jnp.where(is_counted, terms, 0)) / total.astype(terms.dtype)
-    return psi[total] + mean
+    return psi(total) + mean

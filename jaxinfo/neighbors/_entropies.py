@@ -1,11 +1,14 @@
 """Entropy of continuous variables from their nearest neighbours."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import compiled
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.neighbors import _samples, _search
 
 
@@ -49,18 +52,36 @@ def entropy(x: ArrayLike, *, num_neighbors: int = 4) -> jax.Array:
     samples = _samples.read({"x": x}, num_neighbors)
     dim, n = samples.columns.shape
     distances = furthest(samples.columns, num_neighbors)
-    psi = _samples.digamma_table(samples.columns)
-    value = psi[n] - psi[num_neighbors] + dim * float(np.log(2))
-    value = value + dim * jnp.mean(jnp.log(distances))
+    value = of_mean(jnp.mean(jnp.log(distances)), n, dim, num_neighbors)
     return jnp.where(samples.is_finite, value, jnp.nan)
+
+
+def of_mean(
+    mean: jax.Array, num_points: int, dim: int, num_neighbors: int
+) -> jax.Array:
+    """Entropy from the mean of logarithms of distances."""
+    psi = functools.partial(_samples.digamma, dtype=mean.dtype)
+    constant = psi(num_points) - psi(num_neighbors) + dim * float(np.log(2))
+    return constant + dim * mean
 
 
 def furthest(columns: jax.Array, num_neighbors: int) -> jax.Array:
     """Distances of the last of the nearest neighbours, ``(n,)``."""
 
     def search(columns: jax.Array) -> jax.Array:
-        dim, n = columns.shape
-        points = _search.points(columns, jnp.ones((n,), bool))
-        return _search.nearest(points, tuple(range(dim)), num_neighbors)[-1]
+        everyone = jnp.ones(columns.shape[1:], bool)
+        return furthest_of(columns, everyone, num_neighbors)
 
     return _search.one_by_one(search)(columns)
+
+
+def furthest_of(
+    columns: jax.Array,
+    is_counted: jax.Array,
+    num_neighbors: int,
+    axis_name: AxisName = None,
+) -> jax.Array:
+    """`furthest` of points that count, or of those of one of several devices."""
+    points = _search.points(columns, is_counted, axis_name=axis_name)
+    space = tuple(range(columns.shape[0]))
+    return _search.nearest(points, space, num_neighbors)[-1]

@@ -1,12 +1,14 @@
 """Information between continuous variables, from their nearest neighbours."""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import compiled
+from jaxinfo._numerics import compiled, shards
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.neighbors import _samples, _search
 
 
@@ -279,17 +281,29 @@ def _local(
     exclusion_window: int,
     mask: ArrayLike | None,
 ) -> jax.Array:
-    if algorithm not in (1, 2):
-        raise ValueError(f"Expected `algorithm` to be 1 or 2, got {algorithm!r}.")
     samples = _samples.read(spaces, num_neighbors, exclusion_window, mask)
-    local = functools.partial(
-        _of_first_algorithm if algorithm == 1 else _of_second_algorithm,
-        dims=samples.dims,
-        num_neighbors=num_neighbors,
-        exclusion_window=exclusion_window,
-    )
+    local = local_fn(algorithm, samples.dims, num_neighbors, exclusion_window)
     values = _search.one_by_one(local)(samples.columns, samples.is_counted)
     return jnp.where(samples.is_finite, values, jnp.nan)
+
+
+def local_fn(
+    algorithm: int,
+    dims: tuple[int, ...],
+    num_neighbors: int,
+    exclusion_window: int,
+    axis_name: AxisName = None,
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """Local values ``(n,)`` of coordinates ``(d, n)`` where they count ``(n,)``."""
+    if algorithm not in (1, 2):
+        raise ValueError(f"Expected `algorithm` to be 1 or 2, got {algorithm!r}.")
+    return functools.partial(
+        _of_first_algorithm if algorithm == 1 else _of_second_algorithm,
+        dims=dims,
+        num_neighbors=num_neighbors,
+        exclusion_window=exclusion_window,
+        axis_name=axis_name,
+    )
 
 
 def _of_first_algorithm(
@@ -299,9 +313,10 @@ def _of_first_algorithm(
     dims: tuple[int, ...],
     num_neighbors: int,
     exclusion_window: int,
+    axis_name: AxisName = None,
 ) -> jax.Array:
     joint, (x, y, *z) = _samples.spaces(dims)
-    points = _search.points(columns, is_counted)
+    points = _search.points(columns, is_counted, axis_name=axis_name)
     furthest = _search.nearest(points, joint, num_neighbors, exclusion_window)[-1]
     count = functools.partial(
         _search.counts,
@@ -309,14 +324,15 @@ def _of_first_algorithm(
         is_within=jnp.less,
         exclusion_window=exclusion_window,
     )
-    psi = _samples.digamma_table(columns)
+    psi = functools.partial(_samples.digamma, dtype=columns.dtype)
     if z:
         numbers = count(z[0], [x, y], [furthest] * 3)
-        of_z, of_xz, of_yz = psi[numbers + 1]
-        values = psi[num_neighbors] + of_z - of_xz - of_yz
+        of_z, of_xz, of_yz = psi(numbers + 1)
+        values = psi(num_neighbors) + of_z - of_xz - of_yz
     else:
-        of_x, of_y = (psi[count(one, [], [furthest])[0] + 1] for one in (x, y))
-        values = psi[num_neighbors] + psi[jnp.sum(is_counted)] - of_x - of_y
+        of_x, of_y = (psi(count(one, [], [furthest])[0] + 1) for one in (x, y))
+        number = shards.total(jnp.sum(is_counted), axis_name)
+        values = psi(num_neighbors) + psi(number) - of_x - of_y
     return jnp.where(is_counted & jnp.isfinite(furthest), values, jnp.nan)
 
 
@@ -327,9 +343,10 @@ def _of_second_algorithm(
     dims: tuple[int, ...],
     num_neighbors: int,
     exclusion_window: int,
+    axis_name: AxisName = None,
 ) -> jax.Array:
     joint, (x, y, *z) = _samples.spaces(dims)
-    points = _search.points(columns, is_counted)
+    points = _search.points(columns, is_counted, axis_name=axis_name)
     distances = _search.nearest(points, joint, num_neighbors, exclusion_window)
     radii = _search.radii(points, joint, [x, y, *z], distances, exclusion_window)
     count = functools.partial(
@@ -338,18 +355,19 @@ def _of_second_algorithm(
         is_within=jnp.less_equal,
         exclusion_window=exclusion_window,
     )
-    psi = _samples.digamma_table(columns)
+    psi = functools.partial(_samples.digamma, dtype=columns.dtype)
     if z:
         numbers = count(z[0], [x, y], [radii[2], *radii[:2]])
-        of_z, of_xz, of_yz = psi[numbers]
+        of_z, of_xz, of_yz = psi(numbers)
         inverse = 1 / numbers[1:].astype(columns.dtype)
-        values = psi[num_neighbors] - 2 / num_neighbors + of_z - of_xz - of_yz
+        values = psi(num_neighbors) - 2 / num_neighbors + of_z - of_xz - of_yz
         values = values + inverse[0] + inverse[1]
     else:
         of_x, of_y = (
-            psi[count(one, [], [radius])[0]]
+            psi(count(one, [], [radius])[0])
             for one, radius in zip((x, y), radii, strict=True)
         )
-        values = psi[num_neighbors] - 1 / num_neighbors + psi[jnp.sum(is_counted)]
+        number = shards.total(jnp.sum(is_counted), axis_name)
+        values = psi(num_neighbors) - 1 / num_neighbors + psi(number)
         values = values - of_x - of_y
     return jnp.where(is_counted & jnp.isfinite(distances[-1]), values, jnp.nan)

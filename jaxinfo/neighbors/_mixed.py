@@ -113,17 +113,17 @@ def _local(
     n = columns.shape[1]
     points = _search.points(columns, jnp.ones((n,), bool))
     furthest = _search.nearest(points, joint, num_neighbors)[-1]
-    psi = _samples.digamma_table(columns)
+    psi = functools.partial(_samples.digamma, dtype=columns.dtype)
     count = functools.partial(_search.counts, points, is_within=_is_closer_or_there)
     if z:
         others = [x, y, x + y]
         of_z, of_xz, of_yz, joint_numbers = count(z[0], others, [furthest] * 4)
-        values = psi[of_z + 1] - psi[of_xz + 1] - psi[of_yz + 1]
+        values = psi(of_z + 1) - psi(of_xz + 1) - psi(of_yz + 1)
     else:
         of_x, joint_numbers = count(x, [y], [furthest] * 2)
         (of_y,) = count(y, [], [furthest])
-        values = psi[n] - psi[of_x + 1] - psi[of_y + 1]
-    return values + psi[jnp.where(furthest == 0, joint_numbers + 1, num_neighbors)]
+        values = psi(n) - psi(of_x + 1) - psi(of_y + 1)
+    return values + psi(jnp.where(furthest == 0, joint_numbers + 1, num_neighbors))
 
 
 def _is_closer_or_there(distance: jax.Array, radius: jax.Array) -> jax.Array:

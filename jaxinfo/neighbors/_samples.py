@@ -32,19 +32,25 @@ def read(
     num_neighbors: int,
     exclusion_window: int = 0,
     mask: ArrayLike | None = None,
+    *,
+    num_rows: int | None = None,
 ) -> Samples:
-    """Check samples ``(n, d)`` of variables, by name, and that there are enough."""
+    """Check samples ``(n, d)`` of variables, by name, and that there are enough.
+
+    Of ``num_rows``, if the others only fill up.
+    """
     (first, x), *others = variables.items()
     arrays = [checks.as_float(first, x, "(n, d)")]
     n = arrays[0].shape[0]
     arrays += [checks.as_float(name, other, "(n, d)", n=n) for name, other in others]
     checks.at_least("num_neighbors", num_neighbors, 1)
     checks.at_least("exclusion_window", exclusion_window, 0)
-    if n <= num_neighbors + 2 * exclusion_window:
+    number = n if num_rows is None else num_rows
+    if number <= num_neighbors + 2 * exclusion_window:
         window = " and twice the exclusion window" if exclusion_window else ""
         raise ValueError(
             f"Expected `{first}` to have more samples than neighbours{window}, got "
-            f"{n} for {num_neighbors + 2 * exclusion_window}."
+            f"{number} for {num_neighbors + 2 * exclusion_window}."
         )
     # Samples are counted, which has no derivative.
     joined = jnp.concatenate(checks.promote(*arrays), axis=1)
@@ -52,6 +58,8 @@ def read(
     is_counted = jnp.ones((n,), bool)
     if mask is not None:
         is_counted = checks.as_mask("mask", mask, "(n,)", n=n)
+    if num_rows is not None:
+        is_counted = is_counted & (jnp.arange(n) < num_rows)
     is_fine = jnp.isfinite(columns) | ~is_counted[None]
     return Samples(
         columns=jnp.where(is_fine & is_counted[None], columns, 0),
@@ -72,8 +80,8 @@ def spaces(
     return joint, each
 
 
-def digamma_table(columns: jax.Array) -> jax.Array:
-    """Digamma function of the integers up to the number of samples."""
-    numbers = jnp.arange(columns.shape[1] + 1)
+def digamma(numbers: ArrayLike, dtype: jnp.dtype) -> jax.Array:
+    """Digamma function of numbers of samples."""
     # At zero, which is a pole, nobody looks but for samples that have no value.
-    return jax.scipy.special.digamma(jnp.maximum(numbers, 1).astype(columns.dtype))
+    positive = jnp.maximum(jnp.asarray(numbers), 1)
+    return jax.scipy.special.digamma(positive.astype(dtype))

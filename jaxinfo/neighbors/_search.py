@@ -2,6 +2,8 @@
 
 Points are sorted by one coordinate. Blocks of queries that are close in it walk
 outwards, and stop where this coordinate alone is further than what they look for.
+Where devices share the points, those of each go round, and the queries of the others
+walk among them from where they would stand.
 """
 
 import functools
@@ -11,6 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxinfo._numerics import shards
+from jaxinfo._numerics.shards import AxisName
 
 # Queries that walk together, and candidates that they meet per step on either side.
 _BLOCK = 128
@@ -36,15 +41,20 @@ class Points(NamedTuple):
         rows: Which row of the data each point is. Shape ``(n,)``.
         groups: Points have neighbours in their own group only; ``None`` if all are in
             one. Shape ``(n,)``.
+        axis_name: Devices that share all points, of which these are those of one.
     """
 
     columns: jax.Array
     rows: jax.Array
     groups: jax.Array | None
+    axis_name: AxisName = None
 
 
 def points(
-    columns: jax.Array, is_counted: jax.Array, groups: jax.Array | None = None
+    columns: jax.Array,
+    is_counted: jax.Array,
+    groups: jax.Array | None = None,
+    axis_name: AxisName = None,
 ) -> Points:
     """Points in the order of rows, from coordinates ``(d, n)``."""
     # What the caller computed the compiler may compute twice, in two programs that
@@ -52,7 +62,9 @@ def points(
     # computed once.
     columns = jnp.where(is_counted[None], columns, jnp.inf)
     _, fixed = jax.lax.scan(lambda _, column: (None, column), None, columns)
-    return Points(fixed, jnp.arange(columns.shape[1]), groups)
+    rows = jnp.arange(columns.shape[1])
+    rows = rows + shards.place(axis_name) * columns.shape[1]
+    return Points(fixed, rows, groups, axis_name)
 
 
 def one_by_one(fn: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
@@ -105,6 +117,7 @@ def radii(
         ``(n,)``.
     """
     number, n = distances.shape
+    n = n * shards.number(points.axis_name)
     dtype = points.columns.dtype
     nothing = (
         jnp.zeros((len(spaces), _BLOCK), dtype),
@@ -143,7 +156,7 @@ def radii(
     is_taken = jnp.arange(number)[:, None] < jnp.sum(
         distances == distances[-1:], axis=0, keepdims=True
     )
-    there = points.columns[:, jnp.minimum(last, n - 1)]
+    there = _columns_of(points, jnp.minimum(last, n - 1))
     apart = jnp.abs(there - points.columns[:, None])
     return [
         jnp.maximum(
@@ -214,7 +227,9 @@ def counts(
     """
     arranged = _arrange(points, space[0], tuple(radii))
 
-    def of_block(_: None, first: jax.Array) -> tuple[None, jax.Array]:
+    def of_block(
+        found: jax.Array, first: jax.Array, others_met: _Sorted, holds_queries: bool
+    ) -> jax.Array:
         queries = arranged.queries(first)
         own, radius = queries.points.columns[space[0]], queries.options[0]
         # All that can be within the radius of a query, and what rounding might hide.
@@ -222,11 +237,12 @@ def counts(
         is_query = own < jnp.inf
         low = jnp.min(jnp.where(is_query, own - reach, jnp.inf))
         high = jnp.max(jnp.where(is_query, own + reach, -jnp.inf))
-        start = jnp.searchsorted(arranged.key, low)
-        stop = jnp.searchsorted(arranged.key, high, side="right")
+        start = jnp.searchsorted(others_met.key, low)
+        stop = jnp.searchsorted(others_met.key, high, side="right")
 
         def meet(step: jax.Array, found: jax.Array) -> jax.Array:
-            met = _Met(_slice(arranged.points, start + step * _WINDOW, _WINDOW), True)
+            window = _slice(others_met.points, start + step * _WINDOW, _WINDOW)
+            met = _Met(window, holds_queries)
             inside, *joined = (
                 is_within(met.distances(queries, one), limit[None])
                 for one, limit in zip((space, *others), queries.options, strict=True)
@@ -234,12 +250,12 @@ def counts(
             inside = met.apart(queries, exclusion_window, inside, False)
             return found + _count([inside, *(inside & one for one in joined)])
 
-        nothing = jnp.zeros((1 + len(others), _BLOCK), int)
         number = (stop - start + _WINDOW - 1) // _WINDOW
-        return None, jax.lax.fori_loop(0, number, meet, nothing)
+        counted: jax.Array = jax.lax.fori_loop(0, number, meet, found)
+        return counted
 
-    _, found = jax.lax.scan(of_block, None, arranged.firsts)
-    return arranged.restore(found)
+    nothing = jnp.zeros((1 + len(others), _BLOCK), int)
+    return arranged.restore(_by_blocks(arranged, nothing, of_block, points.axis_name))
 
 
 class _Queries(NamedTuple):
@@ -330,9 +346,12 @@ def _walk(
         What was found, in the order of rows. Shapes ``(..., n)``.
     """
     arranged = _arrange(points, column, options)
-    key, before, last = arranged.key, arranged.before, arranged.last
+    before, last = arranged.before, arranged.last
 
-    def of_block(_: None, first: jax.Array) -> tuple[None, Found]:
+    def of_block(
+        found: Found, first: jax.Array, others: _Sorted, holds_queries: bool
+    ) -> Found:
+        key = others.key
         queries = arranged.queries(first)
         own = queries.points.columns[column]
 
@@ -352,8 +371,8 @@ def _walk(
             # On a side that is done, points before the first.
             start_below = jnp.where(goes_down, low - _GROUP, 0)
             start_above = jnp.where(goes_up, high, 0)
-            below = _slice(arranged.points, start_below, _GROUP)
-            above = _slice(arranged.points, start_above, _GROUP)
+            below = _slice(others.points, start_below, _GROUP)
+            above = _slice(others.points, start_above, _GROUP)
             both = jax.tree.map(
                 lambda *sides: jnp.concatenate(sides, axis=-1), below, above
             )
@@ -363,17 +382,84 @@ def _walk(
                 jnp.where(goes_up, high + _GROUP, high),
             )
 
-        themselves = meet(nothing, queries, _Met(queries.points, True))
+        if holds_queries:
+            themselves = meet(found, queries, _Met(queries.points, True))
+            start = state(themselves, first, first + _BLOCK)
+        else:
+            # Where the one in the middle would stand.
+            place = jnp.searchsorted(key, own[_BLOCK // 2])
+            place = jnp.clip(place, before, last).astype(first.dtype)
+            start = state(found, place, place)
         end: _State = jax.lax.while_loop(
-            lambda state: state.goes_down | state.goes_up,
-            step,
-            state(themselves, first, first + _BLOCK),
+            lambda state: state.goes_down | state.goes_up, step, start
         )
-        return None, end.found
+        walked: Found = end.found
+        return walked
 
-    _, found = jax.lax.scan(of_block, None, arranged.firsts)
+    found = _by_blocks(arranged, nothing, of_block, points.axis_name)
     restored: Found = jax.tree.map(arranged.restore, found)
     return restored
+
+
+class _Sorted(NamedTuple):
+    """Points that queries walk among.
+
+    Attributes:
+        points: The points.
+        key: The coordinate that they are sorted by. Shape ``(n,)``.
+    """
+
+    points: Points
+    key: jax.Array
+
+
+def _by_blocks(
+    arranged: "_Arranged",
+    nothing: Found,
+    of_block: Callable[[Found, jax.Array, _Sorted, bool], Found],
+    axis_name: AxisName,
+) -> Found:
+    """What blocks of queries find among their own points, and those of other devices.
+
+    ``of_block(found, first, points, holds_queries)`` adds to what has been found what a
+    block finds among points, which may hold the queries themselves.
+    """
+    # Names of axes are no arrays.
+    own = _Sorted(arranged.points._replace(axis_name=None), arranged.key)
+
+    def first_of_block(_: None, first: jax.Array) -> tuple[None, Found]:
+        return None, of_block(nothing, first, own, True)
+
+    _, found = jax.lax.scan(first_of_block, None, arranged.firsts)
+    if shards.number(axis_name) == 1:
+        every: Found = found
+        return every
+
+    def visit(found: Found, visiting: _Sorted, _: None) -> tuple[Found, None]:
+        def next_of_block(_: None, block: Any) -> tuple[None, Found]:
+            so_far, first = block
+            return None, of_block(so_far, first, visiting, False)
+
+        _, found = jax.lax.scan(next_of_block, None, (found, arranged.firsts))
+        return found, None
+
+    all_found, _ = shards.visits(visit, found, own, axis_name)
+    return all_found
+
+
+def _columns_of(points: Points, rows: jax.Array) -> jax.Array:
+    """Coordinates ``(d, ...)`` of points in the order of rows, by their rows."""
+
+    def add(found: jax.Array, visiting: Any, _: None) -> tuple[jax.Array, None]:
+        columns, first = visiting
+        place = rows - first
+        is_here = (place >= 0) & (place < columns.shape[1])
+        there = columns[:, jnp.clip(place, 0, columns.shape[1] - 1)]
+        return jnp.where(is_here[None], there, found), None
+
+    nowhere = jnp.zeros((points.columns.shape[0], *rows.shape), points.columns.dtype)
+    visiting = points.columns, points.rows[0]
+    return shards.around(add, nowhere, visiting, points.axis_name)[0]
 
 
 class _Arranged(NamedTuple):
@@ -426,6 +512,7 @@ def _arrange(points: Points, column: int, options: tuple[jax.Array, ...]) -> _Ar
         columns=arrange(points.columns, jnp.inf),
         rows=arrange(points.rows, 0),
         groups=None if points.groups is None else arrange(points.groups, 0),
+        axis_name=None,
     )
     return _Arranged(
         points=arranged,

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxinfo._numerics import checks
+from jaxinfo._numerics import checks, shards
+from jaxinfo._numerics.shards import AxisName
 from jaxinfo.transfer_entropy import _counting, _discrete, _symbols, _tables
 from jaxinfo.transfer_entropy._timing import Timing, check_length, lagged
 
@@ -27,6 +28,8 @@ class PairCodes(NamedTuple):
         sizes: How many codes there are of each.
         is_source: Which sources have symbols in range only. Shape ``(m,)``.
         is_target: Which targets have. Shape ``(n,)``.
+        is_sample: Which of the N are samples; ``None`` if all are. Shape ``(N,)``.
+        axis_name: Devices that share all samples, of which these are those of one.
     """
 
     source: jax.Array
@@ -35,6 +38,8 @@ class PairCodes(NamedTuple):
     sizes: tuple[int, int, int]
     is_source: jax.Array
     is_target: jax.Array
+    is_sample: jax.Array | None = None
+    axis_name: AxisName = None
 
 
 def read(
@@ -47,6 +52,26 @@ def read(
     has_replications: bool = False,
 ) -> PairCodes:
     """Check two layers, and code their samples."""
+    x, y, of_source = read_symbols(
+        sources,
+        targets,
+        num_symbols,
+        num_source_symbols,
+        has_replications=has_replications,
+    )
+    check_length("sources", x.shape[0], timing)
+    return of_series(x, y, of_source, num_symbols, timing)
+
+
+def read_symbols(
+    sources: ArrayLike,
+    targets: ArrayLike,
+    num_symbols: int,
+    num_source_symbols: int | None,
+    *,
+    has_replications: bool = False,
+) -> tuple[jax.Array, jax.Array, int]:
+    """Check two layers, and how many symbols a source has."""
     checks.at_least("num_symbols", num_symbols, 2)
     of_source = _discrete.or_default(
         "num_source_symbols", num_source_symbols, num_symbols
@@ -58,8 +83,7 @@ def read(
     else:
         x = checks.as_labels("sources", sources, "(t, m)")
         y = checks.as_labels("targets", targets, "(t, n)", t=x.shape[0])
-    check_length("sources", x.shape[0], timing)
-    return of_series(x, y, of_source, num_symbols, timing)
+    return x, y, of_source
 
 
 def of_series(
@@ -68,8 +92,13 @@ def of_series(
     num_source_symbols: int,
     num_symbols: int,
     timing: Timing,
+    is_sample: jax.Array | None = None,
+    axis_name: AxisName = None,
 ) -> PairCodes:
-    """Code the samples of layers ``(t, ..., m)`` and ``(t, ..., n)``."""
+    """Code the samples of layers ``(t, ..., m)`` and ``(t, ..., n)``.
+
+    Some of these may be none, by ``is_sample`` ``(N,)``.
+    """
     reach = timing.reach()
     source, is_source = _symbols.join(
         lagged(sources, timing.source(), reach), num_source_symbols
@@ -80,6 +109,12 @@ def of_series(
     def flat(array: jax.Array) -> jax.Array:
         return array.reshape(-1, array.shape[-1])
 
+    def always(is_valid: jax.Array) -> jax.Array:
+        is_wrong = ~flat(is_valid)
+        if is_sample is not None:
+            is_wrong = is_wrong & is_sample[:, None]
+        return ~shards.any_holds(jnp.any(is_wrong, axis=0), axis_name)
+
     return PairCodes(
         source=flat(source),
         past=flat(past),
@@ -89,8 +124,10 @@ def of_series(
             num_symbols**timing.target_history,
             num_symbols,
         ),
-        is_source=jnp.all(flat(is_source), axis=0),
-        is_target=jnp.all(flat(is_past & is_future), axis=0),
+        is_source=always(is_source),
+        is_target=always(is_past & is_future),
+        is_sample=is_sample,
+        axis_name=axis_name,
     )
 
 
@@ -111,7 +148,8 @@ def check_table(
 def targets_of(codes: PairCodes) -> _counting.Side:
     """Past and future of the targets, as one code."""
     _, of_past, of_future = codes.sizes
-    return _counting.side(codes.past * of_future + codes.future, of_past * of_future)
+    both = codes.past * of_future + codes.future
+    return _counting.side(both, of_past * of_future, codes.is_sample)
 
 
 def of_all(
@@ -124,7 +162,8 @@ def of_all(
     targets = targets_of(codes)
 
     def of_one(source: jax.Array) -> Measured:
-        table = _counting.pairs(_counting.side(source[:, None], of_source), targets)
+        own = _counting.side(source[:, None], of_source, codes.is_sample)
+        table = shards.total(_counting.pairs(own, targets), codes.axis_name)
         # Of one source: its axis goes.
         table = table.reshape(of_source, of_past, of_future, -1)
         return measure(_tables.marginals(table, jnp.zeros(()).dtype))

@@ -75,7 +75,7 @@ def pairwise(
          [0.   0.69]]
     """
     codes = _pairs.read(sources, targets, num_symbols, num_source_symbols, timing)
-    return _values(codes, estimator, block_size)
+    return values_of(codes, estimator, block_size)
 
 
 @compiled.jit(static_argnames=_STATIC)
@@ -139,7 +139,7 @@ def ensemble_pairwise(
         timing,
         has_replications=True,
     )
-    return _values(codes, estimator, block_size)
+    return values_of(codes, estimator, block_size)
 
 
 @compiled.jit(static_argnames=(*_STATIC, "window", "stride"))
@@ -218,15 +218,16 @@ def windowed_pairwise(
         codes = _pairs.read(
             rows(x, start), rows(y, start), num_symbols, num_source_symbols, timing
         )
-        return _values(codes, estimator, block_size)
+        return values_of(codes, estimator, block_size)
 
     values: jax.Array = jax.lax.map(of_window, stride * jnp.arange(num_windows))
     return values
 
 
-def _values(
+def values_of(
     codes: _pairs.PairCodes, estimator: str, block_size: int | None
 ) -> jax.Array:
+    """Transfer entropy of all pairs from the codes of their samples."""
     checks.one_of("estimator", estimator, _tables.ESTIMATORS)
     _pairs.check_block(codes, block_size)
     measure = functools.partial(_tables.value, estimator=estimator)
