@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
 from jaxinfo._numerics import front_door
 
@@ -54,8 +55,9 @@ def jit(
     Every argument that is not static goes through `front_door`, which knows from the
     annotations which are arrays and which are containers of arrays. Data in half
     precision (what is not keyword-only) is computed on in float32, as sums and Cholesky
-    factors need it, and the result has the dtype of the data. The signature is kept
-    for type checkers.
+    factors need it, and the result has the dtype of the data. Arrays sharded over the
+    Explicit axes of a mesh are computed on as over Auto axes, and the result is whole
+    on every device. The signature is kept for type checkers.
 
     A function ``is_staged`` if it leaves all work to one of `staged`: called with
     arrays, not amid a trace, it is not compiled as a whole.
@@ -65,7 +67,7 @@ def jit(
             jit, static_argnames=static_argnames, is_staged=is_staged
         )
     signature = inspect.signature(fn)
-    widened = _widening_half_precision(fn, signature)
+    widened = _widening_half_precision(_on_auto_axes(fn), signature)
     run = jax.jit(widened, static_argnames=static_argnames)
     arguments = {
         name: _Argument(parameter)
@@ -156,10 +158,48 @@ def staged(
 
 
 def _may_be_staged(tree: Any) -> bool:
-    return not any(
-        isinstance(leaf, jax.core.Tracer) or _is_half(leaf)
-        for leaf in jax.tree.leaves(tree)
-    )
+    leaves = jax.tree.leaves(tree)
+    if any(isinstance(leaf, jax.core.Tracer) or _is_half(leaf) for leaf in leaves):
+        return False
+    return _explicit_mesh(leaves) is None
+
+
+def _on_auto_axes(fn: Callable[P, R]) -> Callable[P, R]:
+    """Let a function see no Explicit axes: few operations say how their result lies."""
+
+    @functools.wraps(fn)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        leaves, structure = jax.tree.flatten((args, kwargs))
+        mesh = _explicit_mesh(leaves)
+        if mesh is None:
+            return fn(*args, **kwargs)
+        is_array = [isinstance(leaf, jax.Array) for leaf in leaves]
+
+        def of_arrays(*arrays: jax.Array) -> R:
+            given = iter(arrays)
+            own = [
+                next(given) if is_one else leaf
+                for leaf, is_one in zip(leaves, is_array, strict=True)
+            ]
+            args, kwargs = jax.tree.unflatten(structure, own)
+            return fn(*args, **kwargs)
+
+        whole = NamedSharding(mesh, PartitionSpec())  # type: ignore[no-untyped-call]
+        run = jax.sharding.auto_axes(of_arrays, out_sharding=whole)
+        arrays = (leaf for leaf in leaves if isinstance(leaf, jax.Array))
+        return cast(R, run(*arrays))
+
+    return wrapped
+
+
+def _explicit_mesh(leaves: list[Any]) -> AbstractMesh | None:
+    """The mesh over whose Explicit axes an array is sharded, if there is one."""
+    for leaf in leaves:
+        if isinstance(leaf, jax.Array):
+            mesh = jax.typeof(leaf).sharding.mesh
+            if AxisType.Explicit in mesh.axis_types:
+                return cast(AbstractMesh, mesh)
+    return None
 
 
 def _as_jax_would(leaf: Any) -> Any:
