@@ -299,6 +299,30 @@ QUESTIONS = {
             "TransferEntropy",
         ),
     },
+    "sharding": {
+        "What do very many channels and spaces share?": (
+            "pairwise",
+            "gaussian_pairwise",
+        ),
+        "How do very many spaces fuse?": ("fuse",),
+        "Which mixture fits very many samples?": ("em",),
+        "What do pairs of columns tell, with many fits?": (
+            "mutual_information",
+            "mutual_information_matrix",
+        ),
+        "What do very many samples tell, by their neighbours?": (
+            "neighbors_mutual_information",
+            "neighbors_conditional_mutual_information",
+            "neighbors_entropy",
+        ),
+        "How spread out are very many points?": ("stochastic_spectral_entropy",),
+        "What passes between the neurons of very long series?": (
+            "transfer_entropy_pairwise",
+            "transfer_entropy_ensemble_pairwise",
+        ),
+        "How disentangled are very many latents?": ("unibound",),
+        "What of restarts, replicates and sweeps?": ("map",),
+    },
     "plotting": {
         "How does it look?": (
             "similarity_matrix",

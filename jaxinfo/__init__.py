@@ -12,6 +12,7 @@ from jaxinfo import (
     neighbors,
     pid,
     plotting,
+    sharding,
     transfer_entropy,
 )
 
@@ -30,5 +31,6 @@ __all__ = [
     "neighbors",
     "pid",
     "plotting",
+    "sharding",
     "transfer_entropy",
 ]

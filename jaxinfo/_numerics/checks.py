@@ -171,6 +171,13 @@ def block_size(value: int | None) -> None:
         at_least("block_size", value, 1)
 
 
+def shaped(name: str, x: ArrayLike, shape: str, **sizes: int) -> ArrayLike:
+    """Check that an argument is an array of some shape, and leave it where it is."""
+    looked: ArrayLike = front_door.look_at(name, x)
+    _check_shape(name, np.shape(looked), shape, sizes)
+    return looked
+
+
 def _is_floating(array: jax.Array) -> bool:
     return bool(jnp.issubdtype(array.dtype, jnp.floating))
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxinfo import fingerprint, fusion, plotting
+from jaxinfo import fingerprint, fusion, plotting, sharding
 
 
 class Case(NamedTuple):
@@ -241,6 +241,7 @@ HOST_SIDE = {
     # Has no data to draw.
     "transfer_entropy.stream_init",
     *(f"plotting.{name}" for name in plotting.__all__),
+    *(f"sharding.{name}" for name in sharding.__all__),
 }
 
 

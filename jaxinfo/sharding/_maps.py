@@ -1,0 +1,98 @@
+"""Runs of any function, each device with some of them."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from jaxinfo._numerics import checks, shards
+from jaxinfo.sharding import _layouts
+from jaxinfo.sharding._layouts import WHOLE, Axis, Layout
+
+Result = TypeVar("Result")
+
+
+def map(  # noqa: A001
+    mesh: Mesh,
+    fn: Callable[[Any], Result],
+    xs: Any,
+    *,
+    axis: Axis = None,
+    batch_size: int | None = 1,
+) -> Result:
+    """Apply a function to each entry of some arrays, each device to some of them.
+
+    The result of ``jax.lax.map``: for restarts, replicates, members of an ensemble,
+    cells of a sweep, whatever the function is. What it closes over every device has.
+
+    Differentiable if the function is. Costs as many runs on each of D devices as there
+    are entries over D, rounded up; devices exchange the results.
+
+    Args:
+        mesh: Mesh of devices.
+        fn: Any function of arrays that jax can trace. Static: each new function object
+            compiles anew, so build it once.
+        xs: Arrays with one leading axis of entries, also keys, or a tree of such.
+        axis: Name of the axis of the mesh whose devices share the entries, or names of
+            some; may be left out if there is one.
+        batch_size: Entries that a device takes side by side; ``None`` is all of its
+            own. Static.
+
+    Returns:
+        What the function returns, with a leading axis of entries.
+
+    Raises:
+        ValueError: If the mesh has several axes and none is named, or the arrays have
+            no or different numbers of entries.
+
+    Example:
+        >>> import jax
+        >>> from jaxinfo import fingerprint, sharding
+        >>> mesh = jax.sharding.Mesh(jax.devices(), ("devices",))
+        >>> spaces = jax.numpy.linspace(0.1, 1.0, 5)[:, None, None] * jax.numpy.ones(
+        ...     (5, 4, 4)
+        ... ) + jax.numpy.eye(4) * (1 - jax.numpy.linspace(0.1, 1.0, 5))[:, None, None]
+        >>> sharding.map(mesh, fingerprint.information, spaces).shape
+        (5,)
+    """
+    layout = _layouts.read(mesh, axis)
+    if batch_size is not None:
+        checks.at_least("batch_size", batch_size, 1)
+    leaves, structure = jax.tree.flatten(xs)
+    numbers = {np.shape(leaf)[0] if np.ndim(leaf) else 0 for leaf in leaves}
+    if len(numbers) != 1 or 0 in numbers:
+        raise ValueError(
+            "Expected `xs` to hold arrays with one number of entries, got shapes "
+            f"{[np.shape(leaf) for leaf in leaves]}."
+        )
+    (num_runs,) = numbers
+    placed = jax.tree.unflatten(structure, [layout.fill(leaf) for leaf in leaves])
+    mapped: Result = layout.call(
+        _map, placed, fn=fn, layout=layout, num_runs=num_runs, batch_size=batch_size
+    )
+    return mapped
+
+
+def _map_of_parts(
+    xs: Any,
+    *,
+    fn: Callable[[Any], Result],
+    layout: Layout,
+    num_runs: int,
+    batch_size: int | None,
+) -> Result:
+    def of_part(xs: Any) -> Result:
+        size = jax.tree.leaves(xs)[0].shape[0] if batch_size is None else batch_size
+        own: Result = jax.lax.map(fn, xs, batch_size=size)
+        gathered = shards.gather(own, layout.axes)
+        first: Result = jax.tree.map(lambda leaf: leaf[:num_runs], gathered)
+        return first
+
+    return layout.map(of_part, layout.rows(), WHOLE)(xs)
+
+
+_map = jax.jit(
+    _map_of_parts, static_argnames=("fn", "layout", "num_runs", "batch_size")
+)
