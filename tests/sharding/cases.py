@@ -271,8 +271,10 @@ def derivative(fn, case):
     return jax.grad(value)(jnp.asarray(case.args[case.wrt]))
 
 
-def gap(actual, expected):
+def gap(actual, expected, *, least=0.0):
     """Largest difference of two results, beside the largest number of each array.
+
+    Numbers below ``least`` are taken for as large as that.
 
     NaN if something is not finite in one of them only, or a whole number differs.
     """
@@ -289,6 +291,6 @@ def gap(actual, expected):
         if not same:
             return float("nan")
         one, other = one[is_finite].astype(float), other[is_finite].astype(float)
-        size = np.max(np.abs(other), initial=0) or 1
+        size = np.max(np.abs(other), initial=least) or 1
         worst = max(worst, float(np.max(np.abs(one - other), initial=0) / size))
     return worst
