@@ -10,10 +10,11 @@ import pytest
 
 import jaxinfo
 from tests.contracts.table import PUBLIC
+from tests.sharding import processes
 
 ROOT = pathlib.Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
-PAGES = ("functions", "accuracy", "speed", "conventions")
+PAGES = ("functions", "accuracy", "speed", "conventions", "scale_out")
 
 
 def test_code_prints_what_follows_it():
@@ -54,6 +55,16 @@ def test_every_public_function_has_a_question(functions):
 
 def test_the_page_of_functions_is_that_of_the_docstrings(functions):
     assert functions.FILE.read_text() == functions.render()
+
+
+@pytest.mark.multidevice
+def test_the_page_on_many_devices_prints_what_it_says():
+    page = (ROOT / "docs" / "scale_out.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (expected,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    # It sets the number of devices itself.
+    (printed,) = processes.finish(processes.start(1, "-c", code))
+    assert printed == expected
 
 
 def test_the_readme_is_short():
