@@ -32,7 +32,6 @@ Run: ``python examples/08_many_devices.py [--quick] [--output DIR] [--processes 
 """
 
 import argparse
-import functools
 import os
 import pathlib
 import signal
@@ -41,6 +40,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -87,14 +87,16 @@ def noises(settings: Settings) -> np.ndarray:
     return np.geomspace(0.01, 10, settings.num_noises)
 
 
-@functools.cache
-def resampled(num_images: int) -> Any:
-    """Mean information of the views of images drawn anew, from a key."""
+def resampling(means: np.ndarray) -> Callable[[Any], jax.Array]:
+    """Mean information of the views of images drawn anew, from a key and a noise.
+
+    Built once: each new function would be compiled anew.
+    """
+    number = len(means)
 
     def of_key(arguments: Any) -> jax.Array:
-        key, means, log_variance = arguments
-        chosen = jax.random.choice(key, num_images, (num_images,))
-        drawn = means[chosen]
+        key, log_variance = arguments
+        drawn = jnp.asarray(means)[jax.random.choice(key, number, (number,))]
         result = fingerprint.gaussian_pairwise(
             drawn, jnp.full_like(drawn, log_variance)
         )
@@ -104,7 +106,12 @@ def resampled(num_images: int) -> Any:
 
 
 def of_noise(
-    mesh: Mesh, means: np.ndarray, noise: float, key: jax.Array, settings: Settings
+    mesh: Mesh,
+    means: np.ndarray,
+    resampled: Callable[[Any], jax.Array],
+    noise: float,
+    key: jax.Array,
+    settings: Settings,
 ) -> dict[str, np.ndarray]:
     """Information of each view, agreement of pairs, and an error, for one noise."""
     log_variance = np.float32(2 * np.log(noise))
@@ -112,12 +119,8 @@ def of_noise(
     number = settings.num_resamples
     means_of_draws = sharding.map(
         mesh,
-        resampled(settings.num_images),
-        (
-            jax.random.split(key, number),
-            np.broadcast_to(means, (number, *means.shape)),
-            np.full(number, log_variance),
-        ),
+        resampled,
+        (jax.random.split(key, number), np.full(number, log_variance)),
     )
     pairs = np.triu_indices(settings.num_views, 1)
     return {
@@ -132,6 +135,7 @@ def work(settings: Settings, checkpoints: pathlib.Path) -> dict[str, np.ndarray]
     mesh = Mesh(np.array(jax.devices()), ("devices",))
     is_first = jax.process_index() == 0
     means, levels = views(settings), noises(settings)
+    resampled = resampling(means)
     found = {
         "information": np.zeros((len(levels), settings.num_views), np.float32),
         "nmi": np.zeros(len(levels), np.float32),
@@ -152,7 +156,7 @@ def work(settings: Settings, checkpoints: pathlib.Path) -> dict[str, np.ndarray]
         ):
             key = jax.random.fold_in(jax.random.key(1), index)
             for name, value in of_noise(
-                mesh, means, levels[index], key, settings
+                mesh, means, resampled, levels[index], key, settings
             ).items():
                 found[name][index] = value
             manager.save(index, args=ocp.args.StandardSave(found))

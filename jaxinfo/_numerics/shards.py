@@ -49,6 +49,11 @@ def place(axis_name: AxisName) -> jax.Array | int:
     return 0 if axis_name is None else jax.lax.axis_index(axis_name)
 
 
+def row_indices(num_own: int, axis_name: AxisName) -> jax.Array:
+    """Which rows of all those of this device are, if each has as many."""
+    return place(axis_name) * num_own + jnp.arange(num_own)
+
+
 def first(x: jax.Array, is_meant: jax.Array, axis_name: AxisName) -> jax.Array:
     """The first row ``(...)`` of ``x (n, ...)`` that is meant, or the first of all."""
     own = x[jnp.argmax(is_meant)]
@@ -67,11 +72,8 @@ def gather(tree: Tree, axis_name: AxisName) -> Tree:
     return gathered
 
 
-def own_rows(tree: Tree, axis_name: AxisName, *, mode: str = "edge") -> Tree:
-    """The rows of this device out of all ``(n, ...)``.
-
-    As many on every device; a ``mode`` of ``jnp.pad`` fills up the last ones.
-    """
+def own_rows(tree: Tree, axis_name: AxisName) -> Tree:
+    """The rows of this device out of all ``(n, ...)``; the last one fills up."""
     if axis_name is None:
         return tree
     size = number(axis_name)
@@ -79,7 +81,7 @@ def own_rows(tree: Tree, axis_name: AxisName, *, mode: str = "edge") -> Tree:
     def own(array: jax.Array) -> jax.Array:
         rows = -(-array.shape[0] // size)
         widths = [(0, size * rows - array.shape[0])] + [(0, 0)] * (array.ndim - 1)
-        padded = jnp.pad(array, widths, mode=mode)
+        padded = jnp.pad(array, widths, mode="edge")
         return jax.lax.dynamic_slice_in_dim(padded, place(axis_name) * rows, rows)
 
     rows: Tree = jax.tree.map(own, tree)

@@ -80,8 +80,10 @@ def leading_pairs(key: jax.Array, products: Products, subspace_size: int) -> Pai
         # Where a column has nothing new but rounding, as at the second copy of a point,
         # start anew; made long, rounding would have parts along the basis.
         is_new = jnp.abs(jnp.diagonal(triangle)) > least
-        fresh = jax.random.normal(key, (products.number, width), block.dtype)
-        block = jnp.where(is_new[None], block, products.own(fresh))
+        fresh = products.draw(
+            key, lambda key: jax.random.normal(key, (width,), block.dtype)
+        )
+        block = jnp.where(is_new[None], block, fresh)
         block, _ = _orthonormal(remainder(block, basis), products.axis_name)
         image = products.multiply(block)
         basis = jax.lax.dynamic_update_slice_in_dim(basis, block, j * width, 1)

@@ -30,6 +30,7 @@ class Products(NamedTuple):
         trace: Sum of its eigenvalues. Shape ``()``.
         squares: Sum of the squares of its eigenvalues. Shape ``()``.
         leading: Unit eigenvector of the eigenvalue 1. Shape ``(n,)``.
+        is_real: One for rows, zero for what fills up. Shape ``(n,)``.
         number: How many points there are on all devices.
         axis_name: The devices.
     """
@@ -38,12 +39,17 @@ class Products(NamedTuple):
     trace: jax.Array
     squares: jax.Array
     leading: jax.Array
+    is_real: jax.Array
     number: int
     axis_name: AxisName
 
-    def own(self, everything: jax.Array) -> jax.Array:
-        """The rows of this device out of all ``(n, ...)``."""
-        return shards.own_rows(everything, self.axis_name, mode="constant")
+    def draw(
+        self, key: jax.Array, draw_fn: Callable[[jax.Array], jax.Array]
+    ) -> jax.Array:
+        """A random vector for each row of this device, whatever device that is."""
+        index = shards.row_indices(self.leading.shape[0], self.axis_name)
+        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, index)
+        return self.is_real[:, None] * jax.vmap(draw_fn)(keys)
 
     def total(self, own: jax.Array) -> jax.Array:
         """A sum over all rows, from that over those of this device."""
@@ -63,8 +69,7 @@ def products(
     Of ``number`` points, which several devices may share.
     """
     over_columns = _kernel(x / bandwidth, block_size, number, axis_name)
-    everyone = jnp.ones((number,), x.dtype)
-    is_real = shards.own_rows(everyone, axis_name, mode="constant")
+    is_real = (shards.row_indices(x.shape[0], axis_name) < number).astype(x.dtype)
 
     def times(vectors: jax.Array) -> jax.Array:
         return over_columns(linalg.product, vectors)
@@ -87,6 +92,7 @@ def products(
         trace=total(scale**2),
         squares=total(scale**2 * squares[:, 0]),
         leading=root / jnp.sqrt(total(root**2)),
+        is_real=is_real,
         number=number,
         axis_name=axis_name,
     )
@@ -98,8 +104,7 @@ def _kernel(
     """Sums over the columns of the Gaussian kernel of unit width."""
     num_rows = x.shape[0]
     one = jnp.ones((), x.dtype)
-    first = shards.place(axis_name) * num_rows
-    index = first + jnp.arange(num_rows)
+    index = shards.row_indices(num_rows, axis_name)
 
     def rows_of(
         points: jax.Array, index: jax.Array, columns: tuple[jax.Array, jax.Array]

@@ -218,7 +218,7 @@ def _exact(
 def _identity_unless(is_valid: jax.Array, products: Products) -> Products:
     """An operator that solvers can take, in place of one that is not finite."""
     number = jnp.asarray(products.number, products.leading.dtype)
-    equal = products.own(jnp.full((products.number,), 1 / jnp.sqrt(number)))
+    equal = products.is_real / jnp.sqrt(number)
     return products._replace(
         multiply=lambda vectors: jnp.where(
             is_valid, products.multiply(vectors), vectors
@@ -245,8 +245,10 @@ def _estimate(
         shares = products.total(linalg.product(pairs.vectors.T, vectors))
         return vectors - linalg.product(pairs.vectors, shares)
 
-    signs = jax.random.rademacher(probe_key, (n, num_probes), dtype)
-    probes = without_known(products.own(signs))
+    signs = products.draw(
+        probe_key, lambda key: jax.random.rademacher(key, (num_probes,), dtype)
+    )
+    probes = without_known(signs)
     probes = probes / jnp.sqrt(products.total(jnp.sum(probes**2, axis=0)))[None]
     tridiagonal = _krylov.lanczos(products, without_known, probes, _NUM_STEPS)
     rules = _krylov.gauss_and_radau(*tridiagonal)

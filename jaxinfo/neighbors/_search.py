@@ -62,8 +62,7 @@ def points(
     # computed once.
     columns = jnp.where(is_counted[None], columns, jnp.inf)
     _, fixed = jax.lax.scan(lambda _, column: (None, column), None, columns)
-    rows = jnp.arange(columns.shape[1])
-    rows = rows + shards.place(axis_name) * columns.shape[1]
+    rows = shards.row_indices(columns.shape[1], axis_name)
     return Points(fixed, rows, groups, axis_name)
 
 
@@ -174,6 +173,7 @@ def nearest_rows(points: Points, space: Space, num_neighbors: int) -> jax.Array:
         Rows, of points at the distance of the last neighbour those that come next in
         the order of rows, the first after the last. Shape ``(k, n)``.
     """
+    assert points.axis_name is None, "not of several devices"
     furthest = nearest(points, space, num_neighbors)[-1]
     n = points.rows.shape[0]
     nobody = jnp.full((num_neighbors, _BLOCK), n, points.rows.dtype)

@@ -32,15 +32,18 @@ def stochastic_spectral_entropy(
         S_t = \log Z - t L / Z, \qquad Z = \sum_i \lambda_i^t, \quad
         L = \sum_i \lambda_i^t \log \lambda_i ,
 
-    with the same random vectors. Of points, vectors and rows of the kernel each device
-    holds its own. In a product with the operator, points and vectors go round the
-    devices, and meet those of each once.
+    with the same random vectors. Each device holds a share of the points, of the
+    vectors and of the rows of the kernel. In each product with the operator, vectors
+    (and points, where the kernel is not held) are passed from device to device in a
+    ring.
 
     Not differentiable: gradients are zero. Costs :math:`O(n^2 (d + r + m p) / D)` time
-    on each of D devices. Their memory is that of the twin over D: :math:`n^2` numbers
-    up to :math:`2^{28} D`, and in blocks of b rows :math:`n (b + 3 r + m p)` beyond.
-    For r columns of the subspace and :math:`m = 20` steps of p probes, devices send
-    :math:`n (d + r + m p)` numbers round.
+    on each of D devices, for r columns of the subspace and :math:`m = 20` steps of p
+    probes. Each holds :math:`n^2 / D` numbers of the kernel if these are at most
+    :math:`2^{28}`; otherwise :math:`n (b + 3 r + m p) / D` numbers in blocks of b rows,
+    and computes its rows of the kernel anew in each of :math:`m + 11` products. Devices
+    send :math:`n (r + m p)` numbers round, and :math:`n d` more in each product in
+    blocks.
 
     Args:
         mesh: Mesh of devices.
@@ -82,7 +85,7 @@ def stochastic_spectral_entropy(
         ...     diffusion_times=jnp.array([1.0, 2.0]),
         ... )
         >>> print(estimate.value.round(1))
-        [4.4 3.3]
+        [3.8 2.3]
     """
     layout = _layouts.read(mesh, axis)
     n, _ = np.shape(checks.shaped("x", x, "(n, d)"))

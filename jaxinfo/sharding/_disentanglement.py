@@ -34,8 +34,8 @@ def unibound(
     samples that are its own.
 
     Differentiable as the twin is. Costs :math:`O(m n d (d + k) / D)` time on each of D
-    devices, for m samples of n points; they exchange what each sample says, :math:`m (2
-    d + 1) (k + 1)` numbers.
+    devices, for m samples of n points; they exchange the terms of each sample,
+    :math:`m (2 d + 1) (k + 1)` numbers.
 
     Args:
         mesh: Mesh of devices.

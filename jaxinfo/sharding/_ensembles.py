@@ -97,12 +97,11 @@ def gaussian_pairwise(
     The result of `fingerprint.gaussian_pairwise`. Each device compares the rows of its
     points in all channels, and sums over points are added up once, over the devices
     too. With a second axis of the mesh, devices along it have the same points and each
-    the pairs that start with some of the channels: for more channels than one device
-    can hold all pairs of, or more devices than points.
+    the pairs that start with some of the channels: for more devices than points.
 
     Differentiable. Costs :math:`2 m^2 n^2 / (D C)` flops and :math:`m n^2 / D`
-    exponentials on each of D times C devices, in ``block_size * m * n + m**2 / C``
-    memory. Devices exchange :math:`2 m n` parameters and :math:`m^2 / C` sums.
+    exponentials on each of D times C devices, in ``block_size * m * (n + m / C) +
+    m**2`` memory. Devices exchange :math:`2 m n` parameters and :math:`m^2` sums.
 
     Args:
         mesh: Mesh of devices.
@@ -183,7 +182,7 @@ def _gaussian_pairwise(
         if across is not None:
             # What fills up is the last channel once more.
             own = -(-num_channels // across.size)
-            place = shards.place(across.axes) * own + jnp.arange(own)
+            place = shards.row_indices(own, across.axes)
             channels = jnp.minimum(place, num_channels - 1)
         sums = _channels.sums_over_points(
             shards.own_rows(parameters, layout.axes),

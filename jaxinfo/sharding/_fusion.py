@@ -41,7 +41,7 @@ def fuse(
 
     Differentiable in ``reference_overlaps`` and ``initial``, through all steps. Costs
     :math:`O(e n^2 / D + n^2 d)` per step on each of D devices, in :math:`O(e n^2 / D)`
-    memory; they exchange :math:`2 n d` numbers per step.
+    memory; they exchange :math:`n^2` numbers per step.
 
     Args:
         mesh: Mesh of devices.

@@ -54,14 +54,19 @@ class Layout:
         if missing:
             # By indices, as keys cannot be padded.
             index = np.minimum(np.arange(n + missing), n - 1)
-            x = x[(*[slice(None)] * axis, index)]
+            place = (*[slice(None)] * axis, index)
+            if isinstance(x, jax.Array) and not _is_traced(x):
+                # Sharded in another way, rows could not be picked.
+                whole = self._put(x, WHOLE)
+                x = self.call(lambda: whole[place])
+            else:
+                x = x[place]
         return self._put(x, self.rows(axis))
 
     def is_real(self, num_rows: int, dtype: jnp.dtype) -> jax.Array:
         """On each device, one for its rows, and zero for what fills up."""
         own = -(-num_rows // self.size)
-        place = shards.place(self.axes) * own + jnp.arange(own)
-        return (place < num_rows).astype(dtype)
+        return (shards.row_indices(own, self.axes) < num_rows).astype(dtype)
 
     def place_whole(self, tree: Tree) -> Tree:
         """Bring arrays that are tied to devices to all those of the mesh."""
@@ -101,11 +106,18 @@ class Layout:
         return mapped
 
     def call(self, run: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Result:
-        """Call a compiled function whatever mesh is set around it."""
+        """Call a compiled function, whatever mesh is set around it."""
         around = jax.sharding.get_abstract_mesh()
         if around.empty or around == self.mesh.abstract_mesh:
             return run(*args, **kwargs)
         if any(_is_traced(leaf) for leaf in jax.tree.leaves((args, kwargs))):
+            names = around.axis_names, around.axis_sizes
+            if names != (self.mesh.axis_names, self.mesh.axis_sizes):
+                raise ValueError(
+                    f"Expected `mesh` to be the one that is set, of axes {names[0]} "
+                    f"and sizes {names[1]}, got one of {self.mesh.axis_names} and "
+                    f"{self.mesh.axis_sizes}."
+                )
             return run(*args, **kwargs)
         with jax.set_mesh(self.mesh):
             return run(*args, **kwargs)
@@ -129,6 +141,10 @@ def read(mesh: Mesh, axis: Axis, *, name: str = "axis") -> Layout:
             )
         axis = names
     axes = axis if isinstance(axis, tuple) else (axis,)
+    if not all(isinstance(one, str) for one in axes):
+        raise TypeError(
+            f"Expected `{name}` to be a name or a tuple of names, got {axis!r}."
+        )
     if not axes or len(set(axes)) < len(axes) or not set(axes) <= set(names):
         raise ValueError(
             f"Expected `{name}` to name one of the axes of `mesh`, {names}, or a tuple "

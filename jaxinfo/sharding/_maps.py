@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from jaxinfo._numerics import checks, shards
+from jaxinfo._numerics import checks, front_door, shards
 from jaxinfo.sharding import _layouts
 from jaxinfo.sharding._layouts import WHOLE, Axis, Layout
 
@@ -25,10 +25,13 @@ def map(  # noqa: A001
     """Apply a function to each entry of some arrays, each device to some of them.
 
     The result of ``jax.lax.map``: for restarts, replicates, members of an ensemble,
-    cells of a sweep, whatever the function is. What it closes over every device has.
+    cells of a sweep, whatever the function is. Arrays that it closes over are copied to
+    every device; those sharded over Explicit axes have to be among ``xs``.
 
     Differentiable if the function is. Costs as many runs on each of D devices as there
-    are entries over D, rounded up; devices exchange the results.
+    are entries over D, rounded up; devices exchange the results, once all are there.
+    Devices of a CPU that wait for another for more than 40 seconds end the process,
+    unless the flag ``--xla_cpu_collective_call_terminate_timeout_seconds`` says more.
 
     Args:
         mesh: Mesh of devices.
@@ -51,16 +54,16 @@ def map(  # noqa: A001
         >>> import jax
         >>> from jaxinfo import fingerprint, sharding
         >>> mesh = jax.sharding.Mesh(jax.devices(), ("devices",))
-        >>> spaces = jax.numpy.linspace(0.1, 1.0, 5)[:, None, None] * jax.numpy.ones(
-        ...     (5, 4, 4)
-        ... ) + jax.numpy.eye(4) * (1 - jax.numpy.linspace(0.1, 1.0, 5))[:, None, None]
-        >>> sharding.map(mesh, fingerprint.information, spaces).shape
-        (5,)
+        >>> spaces = jax.numpy.stack([jax.numpy.eye(4), jax.numpy.ones((4, 4))])
+        >>> print(sharding.map(mesh, fingerprint.information, spaces)[0])  # log(4)
+        1.3863
     """
     layout = _layouts.read(mesh, axis)
     if batch_size is not None:
         checks.at_least("batch_size", batch_size, 1)
-    leaves, structure = jax.tree.flatten(xs)
+    if not callable(fn):
+        raise TypeError(f"Expected `fn` to be a function, got {type(fn).__name__}.")
+    leaves, structure = jax.tree.flatten(front_door.look_at_tree("xs", xs))
     numbers = {np.shape(leaf)[0] if np.ndim(leaf) else 0 for leaf in leaves}
     if len(numbers) != 1 or 0 in numbers:
         raise ValueError(
@@ -85,7 +88,8 @@ def _map_of_parts(
 ) -> Result:
     def of_part(xs: Any) -> Result:
         size = jax.tree.leaves(xs)[0].shape[0] if batch_size is None else batch_size
-        own: Result = jax.lax.map(fn, xs, batch_size=size)
+        # One by one, a condition takes one of its branches.
+        own: Result = jax.lax.map(fn, xs, batch_size=None if size == 1 else size)
         gathered = shards.gather(own, layout.axes)
         first: Result = jax.tree.map(lambda leaf: leaf[:num_runs], gathered)
         return first

@@ -242,11 +242,11 @@ def mutual_information_matrix(
     r"""Mutual information of all pairs of columns, each device for some pairs.
 
     The result of `gmm.mutual_information_matrix`, whose entry :math:`(i, j)` is
-    :math:`I(X_i;Y_j)`. Every device has all samples, and works on its pairs alone:
-    devices with hard pairs end later.
+    :math:`I(X_i;Y_j)`. Every device has all samples, and works on its pairs alone;
+    those that end early wait for the others, devices of a CPU as `map` says.
 
-    Differentiable as that is. Costs :math:`a b / D` times as much as one pair on each
-    of D devices, which exchange the estimates.
+    Differentiable as the twin is. Costs :math:`a b / D` times as much as one pair on
+    each of D devices, which exchange the estimates.
 
     Args:
         mesh: Mesh of devices.

@@ -22,8 +22,8 @@ def neighbors_entropy(
     .. math::
         h(X) = \psi(N) - \psi(K) + d \log 2 + d \langle \log \epsilon_i \rangle .
 
-    The samples of each device go round, and those of the others walk among them from
-    where they would stand.
+    The samples of each device are passed from device to device in a ring, and each
+    device looks for neighbours of its own among those that have come.
 
     Not differentiable: the gradient is zero. Costs :math:`O(n (w + D) d / D)` time on
     each of D devices, for windows of :math:`w` samples that are close in one
@@ -103,8 +103,8 @@ def neighbors_mutual_information(
     .. math::
         I(X;Y) = \psi(K) + \psi(N) - \langle \psi(n_x + 1) + \psi(n_y + 1) \rangle .
 
-    The samples of each device go round twice: for distances, and for the counts within
-    them.
+    The samples of each device are passed from device to device in a ring: for
+    distances, and for the counts within them in each space.
 
     Not differentiable: the gradient is zero. Costs :math:`O(n (w + D) d / D)` time on
     each of D devices, for windows of :math:`w` samples that are close in one

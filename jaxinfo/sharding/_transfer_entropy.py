@@ -216,7 +216,7 @@ def _of_parts(
         if has_replications:
             is_sample = jnp.tile(is_sample, x.shape[0] - reach)
         else:
-            time = shards.place(layout.axes) * x.shape[0] + jnp.arange(x.shape[0])
+            time = shards.row_indices(x.shape[0], layout.axes)
             is_sample = is_sample & (time >= reach)
             x, y = with_before(x), with_before(y)
         codes = _pairs.of_series(

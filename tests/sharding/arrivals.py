@@ -40,11 +40,13 @@ def ways():
     """Ways in which arrays arrive: how they are placed, and the mesh that is set."""
     auto, explicit = meshes()
     last = jax.devices()[-1]
+    some = jax.make_mesh((1,), ("devices",), devices=jax.devices()[2:3])
     return {
         "NumPy": (lambda x: x, None),
         "on another device": (lambda x: jax.device_put(x, last), None),
         "Auto": (lambda x: placed(x, auto), None),
         "Explicit": (lambda x: placed(x, explicit), None),
+        "Explicit on some": (lambda x: placed(x, some), None),
         "Auto, set": (lambda x: placed(x, auto), auto),
         "Explicit, set": (lambda x: placed(x, explicit), explicit),
         "NumPy, Explicit set": (lambda x: x, explicit),

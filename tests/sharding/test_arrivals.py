@@ -69,6 +69,7 @@ def test_all_plain_functions_take_arrays_sharded_over_any_mesh():
         (SQUARE, "layers", r"`axis` to name one .* got 'layers'"),
         (SQUARE, ("rows", "rows"), r"`axis` to name one .* got \('rows', 'rows'\)"),
         (SQUARE, (), r"`axis` to name one .* got \(\)"),
+        (SQUARE, ["rows"], r"`axis` to be a name or a tuple of names, got \['rows'\]"),
     ],
 )
 @pytest.mark.parametrize("name", ["neighbors_entropy", "em", "map"])
@@ -125,6 +126,7 @@ def test_channels_are_not_shared_by_the_devices_that_share_points():
         ),
         (lambda: sharding.map(MESH, jnp.sum, {"a": X, "b": X[:3]}), "`xs` to hold"),
         (lambda: sharding.map(MESH, jnp.sum, X, batch_size=0), "`batch_size` to be"),
+        (lambda: sharding.map(MESH, "sum", X), "`fn` to be a function"),
         (
             lambda: sharding.fuse(
                 MESH,
@@ -149,3 +151,21 @@ def test_what_a_sharded_function_is_given_by_a_trace_it_takes():
         return sharding.em(MESH, START, x).mixture.means[0]
 
     np.testing.assert_allclose(mean_of_fit(X), X.mean(axis=0), atol=1e-6)
+
+
+def test_a_map_takes_one_branch_of_a_condition():
+    def never_on_both(x):
+        return jax.lax.cond(x[0] > 0, lambda: x, lambda: x / 0)
+
+    program = jax.make_jaxpr(lambda x: sharding.map(MESH, never_on_both, x))(X)
+    assert "cond[" in str(program)
+
+
+def test_a_map_loses_no_large_integers():
+    large = np.array([2**40, 1])
+    assert sharding.map(MESH, lambda x: x, large)[0] == 2.0**40
+
+
+def test_another_mesh_amid_a_trace_is_named():
+    with jax.set_mesh(SQUARE), pytest.raises(ValueError, match="`mesh` to be the one"):
+        jax.jit(lambda x: sharding.neighbors_entropy(MESH, x))(X)
