@@ -7,7 +7,12 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import (
+    Mesh,
+    NamedSharding,
+    PartitionSpec,
+    SingleDeviceSharding,
+)
 from jax.typing import ArrayLike
 
 from jaxinfo._numerics import checks, shards
@@ -81,6 +86,10 @@ class Layout:
     def _put(self, x: Any, spec: PartitionSpec) -> Any:
         if _is_traced(x):
             return x
+        if self.mesh.size == 1 and isinstance(x, jax.Array):
+            is_there = isinstance(x.sharding, SingleDeviceSharding)
+            if is_there and x.devices() == set(self.mesh.devices.flat):
+                return x
         sharding = NamedSharding(self.mesh, spec)
         if isinstance(x, jax.Array) and not x.is_fully_addressable:
             return jax.device_put(x, sharding)

@@ -212,6 +212,10 @@ def _of_parts(
         return jnp.concatenate([before, rows])
 
     def of_part(x: jax.Array, y: jax.Array) -> jax.Array:
+        if layout.size == 1:
+            # Nothing comes before its rows, and nothing fills up.
+            codes = _pairs.of_series(x, y, of_source, num_symbols, timing)
+            return _pairwise.values_of(codes, estimator, block_size)
         is_sample = layout.is_real(num_rows, jnp.dtype(bool))
         if has_replications:
             is_sample = jnp.tile(is_sample, x.shape[0] - reach)
