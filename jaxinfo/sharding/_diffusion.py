@@ -88,11 +88,11 @@ def stochastic_spectral_entropy(
         [3.8 2.3]
     """
     layout = _layouts.read(mesh, axis)
-    n, _ = np.shape(checks.shaped("x", x, "(n, d)"))
+    x = checks.shaped("x", x, "(n, d)")
     return layout.call(
         _of_rows,
         layout.place_whole(key),
-        layout.place_rows("x", x, "(n, d)"),
+        layout.fill(x),
         **layout.place_whole(
             {
                 "bandwidth": bandwidth,
@@ -104,7 +104,7 @@ def stochastic_spectral_entropy(
         subspace_size=subspace_size,
         block_size=block_size,
         layout=layout,
-        num_rows=n,
+        num_rows=np.shape(x)[0],
     )
 
 

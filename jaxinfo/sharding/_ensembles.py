@@ -65,9 +65,10 @@ def pairwise(
          [1. 0. 1.]]
     """
     layout = _layouts.read(mesh, axis)
-    _, n, _ = np.shape(checks.shaped("overlaps", overlaps, "(m, n, n)"))
-    placed = layout.place_rows("overlaps", overlaps, "(m, n, n)", axis=1)
-    return layout.call(_pairwise, placed, layout=layout, num_points=n)
+    overlaps = checks.shaped("overlaps", overlaps, "(m, n, n)")
+    placed = layout.fill(overlaps, axis=1)
+    number = np.shape(overlaps)[1]
+    return layout.call(_pairwise, placed, layout=layout, num_points=number)
 
 
 @compiled.jit(static_argnames=("layout", "num_points"))
@@ -148,10 +149,11 @@ def gaussian_pairwise(
                 f"{channel_axis!r} and {axis!r}."
             )
     checks.block_size(block_size)
-    n, m = np.shape(checks.shaped("means", means, "(n, m)"))
+    means = checks.shaped("means", means, "(n, m)")
+    n, m = np.shape(means)
     return layout.call(
         _gaussian_pairwise,
-        layout.place_rows("means", means, "(n, m)"),
+        layout.fill(means),
         layout.place_rows("log_variances", log_variances, "(n, m)", n=n, m=m),
         layout=layout,
         across=across,

@@ -88,13 +88,11 @@ def fuse(
         -0.747
     """
     layout = _layouts.read(mesh, axis)
-    e, _, _ = np.shape(
-        checks.shaped("reference_overlaps", reference_overlaps, "(e, n, n)")
-    )
+    references = checks.shaped("reference_overlaps", reference_overlaps, "(e, n, n)")
     return layout.call(
         _of_references,
         layout.place_whole(key),
-        layout.place_rows("reference_overlaps", reference_overlaps, "(e, n, n)"),
+        layout.fill(references),
         dim=dim,
         optimizer=optimizer,
         num_steps=num_steps,
@@ -102,7 +100,7 @@ def fuse(
         init_scale=layout.place_whole(init_scale),
         initial=layout.place_whole(initial),
         layout=layout,
-        num_rows=e,
+        num_rows=np.shape(references)[0],
     )
 
 

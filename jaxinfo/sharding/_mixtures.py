@@ -89,14 +89,15 @@ def em(
         -2.00 3.00
     """
     layout = _layouts.read(mesh, axis)
-    n, _ = np.shape(checks.shaped("x", x, "(n, d)"))
+    x = checks.shaped("x", x, "(n, d)")
+    n = np.shape(x)[0]
     checks.block_size(block_size)
     if weights is not None:
         weights = layout.place_rows("weights", weights, "(n,)", n=n)
     return layout.call(
         _em_of_rows,
         layout.place_whole(mixture),
-        layout.place_rows("x", x, "(n, d)"),
+        layout.fill(x),
         weights=weights,
         tol=layout.place_whole(tol),
         regularization=layout.place_whole(regularization),

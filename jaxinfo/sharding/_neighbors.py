@@ -57,10 +57,13 @@ def neighbors_entropy(
         0.7
     """
     layout = _layouts.read(mesh, axis)
-    n, _ = np.shape(checks.shaped("x", x, "(n, d)"))
-    placed = layout.place_rows("x", x, "(n, d)")
+    x = checks.shaped("x", x, "(n, d)")
     return layout.call(
-        _entropy, placed, num_neighbors=num_neighbors, layout=layout, num_rows=n
+        _entropy,
+        layout.fill(x),
+        num_neighbors=num_neighbors,
+        layout=layout,
+        num_rows=np.shape(x)[0],
     )
 
 
@@ -237,12 +240,14 @@ def _of_spaces(
     exclusion_window: int,
 ) -> jax.Array:
     layout = _layouts.read(mesh, axis)
-    n, _ = np.shape(checks.shaped("x", spaces["x"], "(n, d)"))
+    x = checks.shaped("x", spaces.pop("x"), "(n, d)")
+    n = np.shape(x)[0]
     if mask is not None:
         mask = layout.place_rows("mask", mask, "(n,)", n=n)
     return layout.call(
         _mean_of_local,
-        *(layout.place_rows(name, x, "(n, d)", n=n) for name, x in spaces.items()),
+        layout.fill(x),
+        *(layout.place_rows(name, y, "(n, d)", n=n) for name, y in spaces.items()),
         mask=mask,
         num_neighbors=num_neighbors,
         algorithm=algorithm,

@@ -80,11 +80,12 @@ def transfer_entropy_pairwise(
          [0.   0.69]]
     """
     layout = _layouts.read(mesh, axis)
-    t, _ = np.shape(checks.shaped("sources", sources, "(t, m)"))
+    sources = checks.shaped("sources", sources, "(t, m)")
+    t = np.shape(sources)[0]
     _timing.check_length("sources", t, timing)
     return layout.call(
         _of_parts,
-        layout.place_rows("sources", sources, "(t, m)"),
+        layout.fill(sources),
         layout.place_rows("targets", targets, "(t, n)", t=t),
         num_symbols=num_symbols,
         timing=timing,
@@ -156,11 +157,12 @@ def transfer_entropy_ensemble_pairwise(
         [[0.69]]
     """
     layout = _layouts.read(mesh, axis)
-    t, r, _ = np.shape(checks.shaped("sources", sources, "(t, r, m)"))
+    sources = checks.shaped("sources", sources, "(t, r, m)")
+    t, r, _ = np.shape(sources)
     _timing.check_length("sources", t, timing)
     return layout.call(
         _of_parts,
-        layout.place_rows("sources", sources, "(t, r, m)", axis=1),
+        layout.fill(sources, axis=1),
         layout.place_rows("targets", targets, "(t, r, n)", axis=1, t=t, r=r),
         num_symbols=num_symbols,
         timing=timing,
