@@ -34,6 +34,7 @@ def finish(*processes):
     finally:
         for process in processes:
             process.kill()
+            process.communicate()
     return printed
 
 
