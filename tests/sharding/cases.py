@@ -19,7 +19,8 @@ from jaxinfo import (
     transfer_entropy,
 )
 
-ADAM = optax.adam(0.05)
+# Smooth: Adam divides by slopes that may be next to nothing, which amplifies rounding.
+DESCENT = optax.sgd(0.5)
 FITTING = gmm.Fitting(max_components=2, num_inits=2, num_folds=2)
 ONE_COMPONENT = gmm.Fitting(max_components=1, criterion="bic")
 SAMPLING = gmm.Sampling(num_replicates=5)
@@ -99,7 +100,7 @@ def cases():
     symbolic = {"num_symbols": 3, "timing": TIMING}
     mixtures = {"fitting": ONE_COMPONENT, "sampling": SAMPLING}
     searched = {"fitting": FITTING, "sampling": SAMPLING}
-    descent = {"dim": 2, "optimizer": ADAM, "num_steps": 4}
+    descent = {"dim": 2, "optimizer": DESCENT, "num_steps": 4}
     return {
         "gaussian_pairwise": Case(
             sharding.gaussian_pairwise,
@@ -151,7 +152,6 @@ def cases():
             (key, x[:, :1], y[:, :1]),
             searched,
             wrt=1,
-            single=1e-4,
             is_slow=True,
         ),
         "mutual_information_matrix by search": Case(
@@ -159,7 +159,6 @@ def cases():
             gmm.mutual_information_matrix,
             (key, x, y),
             searched,
-            single=1e-4,
             is_slow=True,
         ),
         "stochastic_spectral_entropy": Case(
@@ -182,7 +181,6 @@ def cases():
             diffusion.stochastic_spectral_entropy,
             (key, points[:19]),
             spectral,
-            single=1e-4,
         ),
         "neighbors_entropy": Case(
             sharding.neighbors_entropy, neighbors.entropy, (x,), {}
@@ -234,9 +232,7 @@ def cases():
             {"num_classes": (3, 3), "num_samples": 70},
             wrt=1,
         ),
-        "fuse": Case(
-            sharding.fuse, fusion.fuse, (key, overlaps), descent, wrt=1, single=1e-5
-        ),
+        "fuse": Case(sharding.fuse, fusion.fuse, (key, overlaps), descent, wrt=1),
         "map": Case(
             sharding.map,
             lax_map,
