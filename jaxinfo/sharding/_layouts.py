@@ -99,6 +99,9 @@ class Layout:
             return jax.device_put(x, sharding)
         if sharding.is_fully_addressable:
             return jax.device_put(x, sharding)
+        if _is_traced(jnp.zeros(())):
+            # Amid a trace: a program closes over no arrays of other processes.
+            return x
         # Every process has the whole, and gives its own devices their parts.
         if not isinstance(x, jax.Array):
             x = np.asarray(x)
