@@ -92,7 +92,7 @@ class Layout:
                 return x
         sharding = NamedSharding(self.mesh, spec)
         if isinstance(x, jax.Array) and not x.is_fully_addressable:
-            if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
+            if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
                 # By their words, as keys that other processes hold cannot be placed.
                 words = jax.device_put(jax.random.key_data(x), sharding)
                 return jax.random.wrap_key_data(words, impl=jax.random.key_impl(x))
