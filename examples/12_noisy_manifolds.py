@@ -17,6 +17,16 @@ Beside DSE and DSMI stand entropy and information in bins, by nearest neighbours
 Gaussian mixtures, and by a neural critic (MINE), written here in Flax and optax; it is
 trained on half of the pairs and judged on the others.
 
+With the defaults DSE at time 1 rises with the dimension of spheres and tori until noise
+is twice as long as the data, a little further than nearest neighbours and mixtures do;
+entropy in bins stops at half that. On trees it is lost at half the length, where the
+other two still see branches, and at time 4 it falls with the dimension throughout. DSMI
+rises with the strength of both relations at every noise, but so do nearest neighbours,
+mixtures and MINE. DSMI and bins are far from the truth; neighbours come near it for
+labels, mixtures for signals (for labels, of which each has few points for so many
+dimensions, they say that they are not to be trusted), MINE where much is shared. So of
+the claim, order under noise holds, and being better than all others does not.
+
 Prints tables. With ``--output DIR`` also writes ``dimension.png``, ``relation.png`` and
 ``manifolds.npz``.
 
@@ -511,7 +521,7 @@ def save(
     figure.savefig(output / "dimension.png", dpi=110)
 
     figure, axes = pyplot.subplots(
-        2, len(related), figsize=(11, 7.5), layout="constrained", squeeze=False
+        2, len(related), figsize=(11, 8.2), layout="constrained", squeeze=False
     )
     middle = len(settings.noises) // 2
     for (top, bottom), (name, relation) in zip(axes.T, related.items(), strict=True):
@@ -538,7 +548,12 @@ def save(
         bottom.plot(truth, truth, color="0.4", linestyle=":", label="truth")
         bottom.set_xlabel(f"True information (bits), noise {settings.noises[middle]:g}")
         bottom.set_ylabel("As measured (bits; mean, deviation of seeds)")
-    axes[1, 0].legend(frameon=False)
+    figure.legend(
+        *axes[1, 0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+    )
     bar = figure.colorbar(image, ax=axes[0])
     bar.set_label("Spearman's correlation of\ninformation and strength")
     figure.savefig(output / "relation.png", dpi=110)
