@@ -51,7 +51,7 @@ class Settings(NamedTuple):
     """Sizes of a run; ``checkpoints`` are training steps, the last the end."""
 
     runs: int = 6
-    checkpoints: tuple[int, ...] = (50, 150, 400, 1000, 2000, 4000)
+    checkpoints: tuple[int, ...] = (50, 150, 400, 1000, 2000, 3000)
     num_points: int = 800
 
 
