@@ -11,6 +11,12 @@ VAEs by their overlaps alone. Then asks
 3. how far full spaces agree, within each method and between them, along training: is
    there a step at which runs differ most, and do they agree in the end?
 
+With the defaults an InfoGAN shares with a VAE as much as with another InfoGAN (NMI 0.8
+on digits, 0.9 on sprites), and its spaces differ most from run to run when they have
+just learned something; VAEs agree almost from the start. On digits the category is a
+fragment of its own, nearer to the digit than any latent of a VAE; some continuous codes
+join fragments of VAEs.
+
 Prints a report in bits. With ``--output DIR`` also writes ``images.png``,
 ``similarity_digits.png``, ``similarity_sprites.png``, ``agreement.png`` and
 ``infogans.npz``.
