@@ -240,7 +240,7 @@ def study_sprites(key: jax.Array, settings: Settings) -> Disentanglement:
     """Part 1: train on sprites, and score every model."""
     images, factors = sprites()
     betas = np.repeat(settings.betas, settings.runs)
-    keys = jax.random.split(key, 3)
+    keys = jax.random.split(key)
     found = train(
         keys[0],
         images,
@@ -316,7 +316,7 @@ def squared_error(output: jax.Array, x: jax.Array) -> jax.Array:
 def study_spectra(key: jax.Array, data: Spectra, settings: Settings) -> Parameters:
     """Part 2: encode spectra, and find what each latent carries."""
     sizes = np.repeat(settings.spectral_latents, settings.runs)
-    keys = jax.random.split(key, 3)
+    keys = jax.random.split(key)
     found = train(
         keys[0], data.flux, squared_error, np.ones(len(sizes)), sizes, settings
     )

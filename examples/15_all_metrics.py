@@ -325,6 +325,9 @@ def draw(run: Run) -> Any:
             ax.plot(epochs, found[name], color=color, label=name)
         ax.set_ylabel(label)
         ax.set_xscale("log")
+        ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick <= len(epochs)]
+        ax.set_xticks(ticks, ticks)
+        ax.minorticks_off()
         if len(names) > 1:
             ax.legend(frameon=False)
     for ax in axes[-1]:

@@ -31,12 +31,11 @@ def test_the_codes_of_an_infogan_come_apart_as_they_are_laid_out(example):
 
 
 def test_each_network_of_an_infogan_descends_its_own_loss(example, key):
-    """The critic's slopes do not depend on what judges the generator."""
+    """A critic that judges otherwise moves the generator, and not the inference."""
     model = example.InfoGAN(9, rngs=nnx.Rngs(0))
     x = jax.random.uniform(key, (6, 9))
     slopes = nnx.grad(lambda model: model.loss(key, x))(model)
     inferred = jax.tree.leaves(slopes.inference)
-    # Three times the logits are no more to the generator's judge than one.
     model.critic.out.kernel[...] = -model.critic.out.kernel[...]
     turned = nnx.grad(lambda model: model.loss(key, x))(model)
     for one, other in zip(inferred, jax.tree.leaves(turned.inference), strict=True):
