@@ -1,11 +1,34 @@
 """Compare posteriors that any framework has saved, without running its models.
 
-Reads an npz file with ``means`` and ``log_variances`` of Gaussian posteriors, both of
-shape ``(models, n, d)`` and floating point, of the same ``n`` points in the same order
-for every model; and, if there are any, integer ``labels`` of the points, of shape
-``(n,)`` or ``(n, l)``. Other arrays in the file are left alone. The report, in bits,
-says
+Reads means and spreads of Gaussian posteriors from an npz file: floating-point numbers
+of the same ``n`` points in the same order for every model. If the points have labels,
+reads those, too: integers of shape ``(n,)`` or ``(n, l)``. Arrays are found by their
+names, whether in capitals or not:
 
+- means by ``means``, ``mean``, ``mu``, ``mus``, ``loc`` or ``z_mean``;
+- log-variances by ``log_variances``, ``log_variance``, ``logvar``, ``log_var``,
+  ``logvars``, ``log_vars``, ``z_log_var`` or ``z_logvar``; or, in their place,
+  variances by ``variances``, ``variance`` or ``var``, standard deviations by ``stds``,
+  ``std``, ``sigma``, ``scale`` or ``standard_deviations``, or logarithms of standard
+  deviations by ``log_std``, ``logstd``, ``log_scale`` or ``log_sigma``; variances and
+  standard deviations have to be positive;
+- labels by ``labels``, ``label``, ``y``, ``targets`` or ``target``.
+
+One array holds the means of all models, of shape ``(models, n, d)``, or those of a
+single model, of shape ``(n, d)``; and one array the spreads. Where there are not these
+two, every model has two arrays of its own, of shape ``(n, d)``, with the name of the
+model and a separator before or after: ``model0_mu`` and ``model0_logvar``,
+``model_1/mean`` and ``model_1/std``, or ``mu_0`` and ``logvar_0``. Models are counted
+in the order of their names, ``model2`` before ``model10``.
+
+Other names are given by ``--means``, ``--spreads`` and ``--labels``. Where every model
+has arrays of its own, the first two give what stands beside the name of the model.
+``--spread-kind`` says what the spreads are, if their name does not; ``--no-labels``
+reads no labels. Other arrays in the file are left alone.
+
+The report, in bits, says
+
+- which arrays were read, and as what;
 - how much each channel, one latent of one model, tells about the points, and how many
   channels are dropped because they tell less than 0.01 bits;
 - which channels share information: NMI, NMI adjusted for chance, and variation of
@@ -27,16 +50,21 @@ Run ``python examples/02_saved_posteriors.py FILE.npz [--output DIR]``, or ``--d
 """
 
 import argparse
+import io
 import itertools
+import lzma
 import math
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import textwrap
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -58,10 +86,90 @@ HEADER_READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
+# Numpy takes no longer ones either, but reads them whole before it says so.
+MAX_HEADER_BYTES = 2**14
+# What numpy and zipfile raise for arrays that are broken, or made to break them.
+BROKEN = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    RecursionError,
+    MemoryError,
+    EOFError,
+    tokenize.TokenError,
+    zlib.error,
+    lzma.LZMAError,
+)
+# Kinds of spreads, in words.
+KINDS = {
+    "log_variance": "log-variances",
+    "variance": "variances",
+    "std": "standard deviations",
+    "log_std": "logarithms of standard deviations",
+}
+# Names that arrays are saved under.
+MEANS = ("means", "mean", "mu", "mus", "loc", "z_mean")
+SPREADS = {
+    name: kind
+    for kind, names in (
+        ("log_variance", ("log_variances", "log_variance", "logvar", "log_var")),
+        ("log_variance", ("logvars", "log_vars", "z_log_var", "z_logvar")),
+        ("variance", ("variances", "variance", "var")),
+        ("std", ("stds", "std", "sigma", "scale", "standard_deviations")),
+        ("log_std", ("log_std", "logstd", "log_scale", "log_sigma")),
+    )
+    for name in names
+}
+LABELS = ("labels", "label", "y", "targets", "target")
+# Between the name of a model and what its array holds.
+SEPARATORS = tuple("_/.-: ")
 
 
 class BadFileError(Exception):
     """A file that holds no posteriors to compare; its text says why in one line."""
+
+
+class Names(NamedTuple):
+    """Names that arrays are looked for under, in capitals or not.
+
+    Attributes:
+        means: Names of means.
+        spreads: Names of spreads, and of which of the ``KINDS`` each is.
+        labels: Names of labels. A single one has to be there.
+    """
+
+    means: tuple[str, ...] = MEANS
+    spreads: dict[str, str] = SPREADS
+    labels: tuple[str, ...] = LABELS
+
+
+KNOWN = Names()
+
+
+class Pair(NamedTuple):
+    """Arrays that hold the posteriors of one model, or of all.
+
+    Attributes:
+        means: Name of the array of means.
+        spreads: Name of the array of spreads.
+        kind: Which of the ``KINDS`` the spreads are.
+    """
+
+    means: str
+    spreads: str
+    kind: str
+
+
+class Sources(NamedTuple):
+    """The arrays of a file that are read.
+
+    Attributes:
+        pairs: One pair for all models, or one for every model, in their order.
+        labels: Name of the array of labels, if there is one.
+    """
+
+    pairs: tuple[Pair, ...] = ()
+    labels: str | None = None
 
 
 class Header(NamedTuple):
@@ -84,11 +192,13 @@ class Posteriors(NamedTuple):
         log_variances: Logarithms of the variances. Shape ``(models, n, d)``.
         labels: Integers from 0, one column per labelling; of shape ``(n, 0)`` without
             labels.
+        sources: The arrays that they were read from.
     """
 
     means: np.ndarray
     log_variances: np.ndarray
     labels: np.ndarray
+    sources: Sources = Sources()
 
 
 class Findings(NamedTuple):
@@ -125,12 +235,13 @@ class Findings(NamedTuple):
     spaces_adjusted_nmi: np.ndarray
 
 
-def load(path: pathlib.Path, max_bytes: int) -> Posteriors:
+def load(path: pathlib.Path, max_bytes: int, names: Names = KNOWN) -> Posteriors:
     """Read posteriors from an npz file of unknown origin.
 
     Args:
         path: The file.
         max_bytes: Most bytes that its arrays may take, unpacked.
+        names: Names to look for.
 
     Returns:
         The posteriors in single precision.
@@ -140,111 +251,336 @@ def load(path: pathlib.Path, max_bytes: int) -> Posteriors:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            stored = set(archive.namelist())
-            fields = [
-                field
-                for field in ("means", "log_variances", "labels")
-                if f"{field}.npy" in stored or field != "labels"
-            ]
-            headers = {field: read_header(archive, field) for field in fields}
-            check_headers(headers, max_bytes)
-            arrays = {
-                field: read_array(archive, field, header)
-                for field, header in headers.items()
+            stored = {
+                member.removesuffix(".npy")
+                for member in archive.namelist()
+                if member.endswith(".npy")
             }
-    except zipfile.BadZipFile as error:
+            sources = find_sources(sorted(stored), names)
+            arrays = [array for pair in sources.pairs for array in pair[:2]]
+            if sources.labels is not None:
+                arrays.append(sources.labels)
+            headers = {array: read_header(archive, array) for array in arrays}
+            check_headers(sources, headers, max_bytes)
+            return read_posteriors(archive, sources, headers)
+    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError) as error:
         raise BadFileError(f"Expected an npz file, got {path}: {error}") from None
     except OSError as error:
         raise BadFileError(f"Cannot read {path}: {error.strerror or error}") from None
-    # Numbers beyond single precision become infinite, and their channels are dropped.
-    with np.errstate(over="ignore"):
-        means, log_variances = (
-            arrays[field].astype(np.float32) for field in ("means", "log_variances")
+
+
+def quote(array: str) -> str:
+    """Name of an array as it is printed; a hostile one may hold anything."""
+    return f"`{repr(array)[1:-1]}`"
+
+
+def listing(stored: Sequence[str]) -> str:
+    """The arrays of a file, as an error lists them."""
+    text = ", ".join(map(repr, stored[:NUM_LISTED]))
+    if len(stored) > NUM_LISTED:
+        text += f" and {len(stored) - NUM_LISTED} more"
+    return f"the file has {text or 'no arrays'}"
+
+
+def find_sources(stored: Sequence[str], names: Names) -> Sources:
+    """Find the arrays to read.
+
+    Args:
+        stored: All arrays of the file.
+        names: Names to look for.
+
+    Returns:
+        The arrays that have these names.
+
+    Raises:
+        BadFileError: If arrays are missing, or if it is not clear which to read.
+    """
+    labels = find_labels(stored, names)
+    free = [array for array in stored if array != labels]
+    models = {"": (named(free, names.means), named(free, tuple(names.spreads)))}
+    if not all(models[""]):
+        apart = find_models(free, names)
+        if any(map(all, apart.values())) or not any(models[""]):
+            models = apart
+    if not models:
+        raise BadFileError(
+            "Expected means and spreads under known names or those of --means and "
+            f"--spreads; {listing(stored)}."
         )
-    labels = arrays.get("labels", np.zeros((means.shape[1], 0), int))
+    pairs = []
+    for model in sorted(models, key=natural_order):
+        check_model(model, *models[model], stored)
+        ((means,), (spreads,)) = models[model]
+        pairs.append(Pair(means, spreads, kind_of(spreads, names.spreads)))
+    return Sources(tuple(pairs), labels)
+
+
+def find_labels(stored: Sequence[str], names: Names) -> str | None:
+    """Find the array of labels, which need not be there unless it has been named."""
+    labels = named(stored, names.labels)
+    if len(names.labels) == 1 and not labels:
+        raise BadFileError(
+            f"Expected an array {quote(names.labels[0])} of labels (--labels); "
+            f"{listing(stored)}."
+        )
+    if len(names.labels) > 1:
+        # Options may give their names to means or spreads.
+        others = {name.lower() for name in (*names.means, *names.spreads)}
+        labels = [array for array in labels if array.lower() not in others]
+    if len(labels) > 1:
+        raise BadFileError(
+            f"Expected one array of labels, got {' and '.join(map(quote, labels))} "
+            f"(--labels says which, --no-labels reads none); {listing(stored)}."
+        )
+    return labels[0] if labels else None
+
+
+def named(stored: Iterable[str], names: Sequence[str]) -> list[str]:
+    """Arrays that have one of these names, in capitals or not."""
+    if len(names) == 1 and names[0] in stored:
+        return list(names)
+    lower = {name.lower() for name in names}
+    return [array for array in stored if array.lower() in lower]
+
+
+def find_models(
+    stored: Sequence[str], names: Names
+) -> dict[str, tuple[list[str], list[str]]]:
+    """Arrays of means and of spreads of every model that has arrays of its own."""
+    models = {}
+    fields = (*names.means, *names.spreads)
+    for array in stored:
+        field, model = split(array, fields)
+        if model:
+            pair = models.setdefault(model, ([], []))
+            pair[field not in names.means].append(array)
+    return models
+
+
+def split(array: str, fields: Iterable[str]) -> tuple[str, str]:
+    """Split the name of an array into one of the fields and a model, empty if none.
+
+    The longest field that the name ends with counts, or else begins with. A separator
+    parts it from the model; none is needed where the model is a number, as in ``mu0``.
+    """
+    fields = sorted(fields, key=len, reverse=True)
+    for field in fields:
+        model, end = array[: -len(field)], array[-len(field) :]
+        if end.lower() == field.lower() and model.endswith(SEPARATORS):
+            return field, model[:-1]
+    for field in fields:
+        begin, model = array[: len(field)], array[len(field) :]
+        if begin.lower() == field.lower():
+            if model.isdecimal():
+                return field, model
+            if model.startswith(SEPARATORS):
+                return field, model[1:]
+    return "", ""
+
+
+def kind_of(array: str, spreads: dict[str, str]) -> str | None:
+    """The kind of spreads that the name of their array says."""
+    for field, kind in spreads.items():
+        if array.lower() == field.lower():
+            return kind
+    return spreads.get(split(array, spreads)[0])
+
+
+def natural_order(name: str) -> tuple[list, str]:
+    """Key that sorts numbers in names by their values."""
+    parts = re.split("([0-9]+)", name)
+    # By the number of digits first: Python refuses to read very long numbers.
+    for i in range(1, len(parts), 2):
+        digits = parts[i].lstrip("0")
+        parts[i] = (len(digits), digits)
+    return parts, name
+
+
+def check_model(
+    model: str, means: list[str], spreads: list[str], stored: Sequence[str]
+) -> None:
+    """Refuse a model that has not one array of means and one of spreads."""
+    of_model = f" of model {quote(model)}" if model else ""
+    for field, arrays, others in (
+        ("means", means, spreads),
+        ("spreads", spreads, means),
+    ):
+        if not arrays:
+            raise BadFileError(
+                f"Expected {field}{of_model} beside {quote(others[0])}, under a known "
+                f"name or that of --{field}; {listing(stored)}."
+            )
+        if len(arrays) > 1:
+            raise BadFileError(
+                f"Expected one array of {field}{of_model}, got "
+                f"{' and '.join(map(quote, arrays))} (--{field} says which); "
+                f"{listing(stored)}."
+            )
+
+
+def read_header(archive: zipfile.ZipFile, array: str) -> Header:
+    """Read the header of one array, but nothing of its data."""
+    try:
+        with archive.open(f"{array}.npy") as member:
+            begin = io.BytesIO(member.read(MAX_HEADER_BYTES))
+        version = np.lib.format.read_magic(begin)
+        if version not in HEADER_READERS:
+            raise BadFileError(
+                f"Expected {quote(array)} in npy format 1.0 or 2.0, got version "
+                f"{'.'.join(map(str, version))}."
+            )
+        shape, _, dtype = HEADER_READERS[version](begin)
+        # Hexadecimal numbers may have more digits than Python prints.
+        if max(shape, default=0) >= 2**63:
+            raise ValueError
+    except BROKEN:
+        raise BadFileError(
+            f"Expected {quote(array)} to be an array in npy format, got no valid "
+            "header."
+        ) from None
+    except (NotImplementedError, RuntimeError) as error:
+        raise BadFileError(
+            f"Expected {quote(array)} to be readable, got: {error}"
+        ) from None
+    return Header(shape, dtype)
+
+
+def read_array(archive: zipfile.ZipFile, array: str, header: Header) -> np.ndarray:
+    """Read one array, whose header has been checked."""
+    size = math.prod(header.shape) * header.dtype.itemsize
+    # Before numpy reserves the memory that the header asks for.
+    if archive.getinfo(f"{array}.npy").file_size < size:
+        raise BadFileError(
+            f"Expected {size} bytes of data in {quote(array)}, got fewer."
+        )
+    try:
+        with archive.open(f"{array}.npy") as member:
+            return np.lib.format.read_array(member, allow_pickle=False)
+    except MemoryError:
+        raise BadFileError(
+            f"Expected {quote(array)} to fit in memory, got {size} bytes."
+        ) from None
+    except BROKEN:
+        raise BadFileError(
+            f"Expected intact data in {quote(array)}, got other."
+        ) from None
+
+
+def read_posteriors(
+    archive: zipfile.ZipFile, sources: Sources, headers: dict[str, Header]
+) -> Posteriors:
+    """Read all arrays, whose headers have been checked."""
+    means, log_variances = [], []
+    # Numbers beyond single precision become infinite, and their channels are dropped.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for pair in sources.pairs:
+            read = read_array(archive, pair.means, headers[pair.means])
+            means.append(of_models(read))
+            read = read_array(archive, pair.spreads, headers[pair.spreads])
+            log_variances.append(of_models(to_log_variances(pair, read)))
+    means, log_variances = np.concatenate(means), np.concatenate(log_variances)
+    labels = np.zeros((means.shape[1], 0), int)
+    if sources.labels is not None:
+        labels = read_array(archive, sources.labels, headers[sources.labels])
     labels = labels.reshape(len(labels), -1)
     # Which integers they are does not matter, but jax has no 64 bits for them.
     columns = [np.unique(column, return_inverse=True)[1] for column in labels.T]
     labels = np.array(columns, int).reshape(labels.T.shape).T
-    return Posteriors(means, log_variances, labels)
+    return Posteriors(means, log_variances, labels, sources)
 
 
-def read_header(archive: zipfile.ZipFile, field: str) -> Header:
-    """Read the header of one array, but nothing of its data."""
-    try:
-        with archive.open(f"{field}.npy") as member:
-            version = np.lib.format.read_magic(member)
-            if version not in HEADER_READERS:
-                raise BadFileError(
-                    f"Expected `{field}` in npy format 1.0 or 2.0, got version "
-                    f"{'.'.join(map(str, version))}."
-                )
-            shape, _, dtype = HEADER_READERS[version](member)
-    except KeyError:
-        names = ", ".join(map(repr, sorted(archive.namelist())[:10])) or "nothing"
-        raise BadFileError(f"Expected a field `{field}`, got {names}.") from None
-    except (ValueError, TypeError, RecursionError, MemoryError, zlib.error):
-        raise BadFileError(
-            f"Expected `{field}` to be an array in npy format, got no valid header."
-        ) from None
-    except (NotImplementedError, RuntimeError) as error:
-        raise BadFileError(f"Expected `{field}` to be readable, got: {error}") from None
-    return Header(shape, dtype)
+def of_models(array: np.ndarray) -> np.ndarray:
+    """Posteriors of one or all models as an array of models, in single precision."""
+    return array.astype(np.float32, copy=False).reshape(-1, *array.shape[-2:])
 
 
-def read_array(archive: zipfile.ZipFile, field: str, header: Header) -> np.ndarray:
-    """Read one array, whose header has been checked."""
-    size = math.prod(header.shape) * header.dtype.itemsize
-    # Before numpy reserves the memory that the header asks for.
-    if archive.getinfo(f"{field}.npy").file_size < size:
-        raise BadFileError(f"Expected {size} bytes of data in `{field}`, got fewer.")
-    try:
-        with archive.open(f"{field}.npy") as member:
-            return np.lib.format.read_array(member, allow_pickle=False)
-    except (ValueError, EOFError, zlib.error):
-        raise BadFileError(f"Expected intact data in `{field}`, got other.") from None
-    except MemoryError:
-        raise BadFileError(
-            f"Expected `{field}` to fit in memory, got {size} bytes."
-        ) from None
-
-
-def check_headers(headers: dict[str, Header], max_bytes: int) -> None:
-    """Refuse arrays that are no posteriors or labels, or too large."""
-    for field, (shape, dtype) in headers.items():
-        is_label = field == "labels"
-        kind = np.integer if is_label else np.floating
-        if not np.issubdtype(dtype, kind):
-            expected = "integers" if is_label else "floating-point numbers"
-            raise BadFileError(f"Expected `{field}` to hold {expected}, got {dtype}.")
-        if len(shape) not in ((1, 2) if is_label else (3,)):
-            expected = "(n,) or (n, l)" if is_label else "(models, n, d)"
+def to_log_variances(pair: Pair, spreads: np.ndarray) -> np.ndarray:
+    """Convert spreads of any kind; NaN stays, and its channel is dropped."""
+    # Logarithms in the precision of the file, but of no less than single.
+    spreads = spreads.astype(np.promote_types(spreads.dtype, np.float32), copy=False)
+    if pair.kind in ("variance", "std"):
+        if np.any(spreads <= 0):
             raise BadFileError(
-                f"Expected `{field}` to have shape {expected}, got {shape}."
+                f"Expected {quote(pair.spreads)} to hold positive {KINDS[pair.kind]}, "
+                f"got {np.nanmin(spreads):g} (--spread-kind says what they are)."
             )
-        if min(shape) < 1:
-            raise BadFileError(f"Expected `{field}` not to be empty, got {shape}.")
-    means, log_variances = headers["means"].shape, headers["log_variances"].shape
-    if means != log_variances:
+        spreads = np.log(spreads)
+    return 2 * spreads if pair.kind in ("std", "log_std") else spreads
+
+
+def check_headers(sources: Sources, headers: dict[str, Header], max_bytes: int) -> None:
+    """Refuse arrays that are no posteriors or labels, or too large."""
+    for pair in sources.pairs:
+        check_pair(pair, headers, is_only=len(sources.pairs) == 1)
+    shapes = {pair.means: headers[pair.means].shape for pair in sources.pairs}
+    usual = Counter(shapes.values()).most_common(1)[0][0]
+    example = next(array for array, shape in shapes.items() if shape == usual)
+    for array, shape in shapes.items():
+        if shape != usual:
+            raise BadFileError(
+                f"Expected {quote(array)} to have shape {usual}, as {quote(example)} "
+                f"has, since all models need the same n and d, got {shape}."
+            )
+    num_points = usual[-2]
+    if num_points < 3:
         raise BadFileError(
-            f"Expected `log_variances` to have shape {means}, as `means` has, got "
-            f"{log_variances}."
+            f"Expected {quote(example)} to have at least 3 points, got {num_points}, "
+            f"of shape {usual}."
         )
-    if means[1] < 3:
-        raise BadFileError(
-            f"Expected `means` to have at least 3 points, got {means[1]}, of shape "
-            f"{means}."
-        )
-    if "labels" in headers and headers["labels"].shape[0] != means[1]:
-        raise BadFileError(
-            f"Expected `labels` of {means[1]} points, as `means` has, got shape "
-            f"{headers['labels'].shape}."
-        )
+    if sources.labels is not None:
+        check_labels(sources.labels, headers[sources.labels], num_points)
     size = sum(math.prod(shape) * dtype.itemsize for shape, dtype in headers.values())
     if size > max_bytes:
         raise BadFileError(
-            f"Expected {', '.join(f'`{field}`' for field in headers)} to take at most "
-            f"{max_bytes} bytes (--max-bytes), got {size}."
+            f"Expected the {len(headers)} arrays to read to take at most {max_bytes} "
+            f"bytes (--max-bytes), got {size}."
+        )
+
+
+def check_pair(pair: Pair, headers: dict[str, Header], *, is_only: bool) -> None:
+    """Refuse arrays that are no posteriors; the only pair may be of all models."""
+    for array in (pair.means, pair.spreads):
+        shape, dtype = headers[array]
+        if not np.issubdtype(dtype, np.floating):
+            raise BadFileError(
+                f"Expected {quote(array)} to hold floating-point numbers, got {dtype}."
+            )
+        if len(shape) != 2 and not (is_only and len(shape) == 3):
+            expected = "(models, n, d) or (n, d)" if is_only else "(n, d)"
+            raise BadFileError(
+                f"Expected {quote(array)} to have shape {expected}, got {shape}."
+            )
+        if min(shape) < 1:
+            raise BadFileError(f"Expected {quote(array)} not to be empty, got {shape}.")
+    means, spreads = headers[pair.means].shape, headers[pair.spreads].shape
+    if means != spreads:
+        raise BadFileError(
+            f"Expected {quote(pair.spreads)} to have shape {means}, as "
+            f"{quote(pair.means)} has, got {spreads}."
+        )
+
+
+def check_labels(array: str, header: Header, num_points: int) -> None:
+    """Refuse an array that holds no labels of the points."""
+    advice = "(--labels names another array, --no-labels reads none)"
+    shape, dtype = header
+    if not np.issubdtype(dtype, np.integer):
+        raise BadFileError(
+            f"Expected {quote(array)} to hold integers, got {dtype} {advice}."
+        )
+    if len(shape) not in (1, 2):
+        raise BadFileError(
+            f"Expected {quote(array)} to have shape (n,) or (n, l), got {shape} "
+            f"{advice}."
+        )
+    if min(shape) < 1:
+        raise BadFileError(
+            f"Expected {quote(array)} not to be empty, got {shape} {advice}."
+        )
+    if shape[0] != num_points:
+        raise BadFileError(
+            f"Expected {quote(array)} of {num_points} points, as the posteriors, got "
+            f"shape {shape} {advice}."
         )
 
 
@@ -370,9 +706,10 @@ def report(name: str, posteriors: Posteriors, found: Findings) -> None:
     num_models, num_data, num_latents = posteriors.means.shape
     num_points = len(found.points)
     say(
-        f"{name}: {num_models} models of {num_latents} latents, counted from 0; "
-        f"{num_points} of {num_data} points"
+        f"{name}: {num_models} model{'s' * (num_models > 1)} of {num_latents} latents, "
+        f"counted from 0; {num_points} of {num_data} points"
     )
+    report_sources(posteriors.sources)
     for model, latent in np.argwhere(found.num_not_finite):
         say(
             f"Warning: model {model}, latent {latent} is dropped, as "
@@ -389,8 +726,22 @@ def report(name: str, posteriors: Posteriors, found: Findings) -> None:
         "corrects: it is 0 for unrelated ones."
     )
     report_channels(found)
-    report_fragments(found, num_models)
+    report_fragments(found)
     report_spaces(found)
+
+
+def report_sources(sources: Sources) -> None:
+    """Print which arrays were read, and as what."""
+    print("Arrays read")
+    for model, pair in enumerate(sources.pairs[:NUM_LISTED]):
+        print(
+            f"  {f'model {model}' if len(sources.pairs) > 1 else 'posteriors'}: "
+            f"{quote(pair.means)} as means, {quote(pair.spreads)} as {KINDS[pair.kind]}"
+        )
+    if len(sources.pairs) > NUM_LISTED:
+        print(f"  and those of {len(sources.pairs) - NUM_LISTED} more models")
+    if sources.labels is not None:
+        print(f"  labels: {quote(sources.labels)}")
 
 
 def report_channels(found: Findings) -> None:
@@ -436,13 +787,13 @@ def similarity(found: Findings, one: int, other: int) -> str:
     )
 
 
-def report_fragments(found: Findings, num_models: int) -> None:
+def report_fragments(found: Findings) -> None:
     """Print the fragments, and what their representatives tell about the labels."""
     clusters = found.clusters
     say(
         f"\nFragments, found by OPTICS on VI: what at least about {found.min_samples} "
-        f"channels share (--min-samples; by default half of {num_models} models, at "
-        "least 2). Members that share no more than chance make no fragment."
+        "channels share (--min-samples; by default half as many as models, at least "
+        "2). Members that share no more than chance make no fragment."
     )
     if not len(clusters.representatives):
         print("  none")
@@ -580,6 +931,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         default=2 * 2**30,
         help="most bytes of arrays to read (2 GiB)",
     )
+    for field in ("means", "spreads"):
+        parser.add_argument(
+            f"--{field}",
+            metavar="NAME",
+            help=f"array of {field}, or what it is called beside the name of a model",
+        )
+    parser.add_argument(
+        "--spread-kind", choices=KINDS, help="what spreads are (as their name says)"
+    )
+    labels = parser.add_mutually_exclusive_group()
+    labels.add_argument("--labels", metavar="NAME", help="array of labels")
+    labels.add_argument("--no-labels", action="store_true", help="read no labels")
     parser.add_argument("--output", type=pathlib.Path, help="folder for results")
     parser.add_argument("--overwrite", action="store_true", help="replace results")
     arguments = parser.parse_args(argv)
@@ -592,6 +955,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         if value is not None and value < least:
             option = name.replace("_", "-")
             parser.error(f"expected --{option} to be at least {least}, got {value}")
+    arguments.names = wanted_names(arguments, parser)
     if arguments.output and arguments.output.exists() and not arguments.output.is_dir():
         parser.error(f"expected --output to be a folder, got {arguments.output}")
     if arguments.output and not arguments.overwrite:
@@ -603,6 +967,31 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
+def wanted_names(
+    arguments: argparse.Namespace, parser: argparse.ArgumentParser
+) -> Names:
+    """The names that the command line asks for."""
+    spreads, kind = SPREADS, arguments.spread_kind
+    if arguments.spreads:
+        kind = kind or kind_of(arguments.spreads, SPREADS)
+        if kind is None:
+            parser.error(
+                f"expected --spread-kind with --spreads {arguments.spreads}, a name "
+                "that does not tell it"
+            )
+        spreads = {arguments.spreads: kind}
+    elif kind:
+        spreads = dict.fromkeys(SPREADS, kind)
+    if arguments.means and arguments.means == arguments.spreads:
+        parser.error("expected --means and --spreads to name different arrays")
+    labels = (arguments.labels,) if arguments.labels else LABELS
+    return Names(
+        means=(arguments.means,) if arguments.means else MEANS,
+        spreads=spreads,
+        labels=() if arguments.no_labels else labels,
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Compare the posteriors of a file, and print and save what comes out."""
     arguments = parse(argv)
@@ -612,7 +1001,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             if arguments.demo:
                 path = pathlib.Path(folder, "demo.npz")
                 write_demo(path)
-            posteriors = load(path, arguments.max_bytes)
+            posteriors = load(path, arguments.max_bytes, arguments.names)
         found = compare(
             posteriors,
             num_points=arguments.points,

@@ -63,9 +63,384 @@ def assert_refused(outcome, *parts):
         assert part in error
 
 
-def test_file_without_a_field_is_refused_by_its_name(run, good):
-    del good["log_variances"]
-    assert_refused(run(good), "`log_variances`", "'means.npy'")
+@pytest.fixture
+def read(example, tmp_path):
+    """Read arrays as the command line would, or what it says when it refuses them."""
+
+    def read_arrays(arrays, *options):
+        path = tmp_path / "given.npz"
+        np.savez(path, **arrays)
+        names = example.parse([str(path), *options]).names
+        try:
+            return example.load(path, 10**6, names)
+        except example.BadFileError as error:
+            return str(error)
+
+    return read_arrays
+
+
+SPREADS = {
+    "log_variances": lambda log_variances: log_variances,
+    "variances": np.exp,
+    "stds": lambda log_variances: np.exp(log_variances / 2),
+    "log_std": lambda log_variances: log_variances / 2,
+}
+MEANS = ("means", "mean", "mu", "mus", "loc", "z_mean")
+NAMES_OF_SPREADS = {
+    "log_variances": (
+        *("log_variances", "log_variance", "logvar", "log_var", "logvars", "log_vars"),
+        *("z_log_var", "z_logvar"),
+    ),
+    "variances": ("variances", "variance", "var"),
+    "stds": ("stds", "std", "sigma", "scale", "standard_deviations"),
+    "log_std": ("log_std", "logstd", "log_scale", "log_sigma"),
+}
+LABELS = ("labels", "label", "y", "targets", "target")
+SCHEMES = [
+    *((name, "log_variances", "log_variances", "labels") for name in MEANS),
+    *(
+        ("mean", name, kind, "targets")
+        for kind, names in NAMES_OF_SPREADS.items()
+        for name in names
+    ),
+    *(("mu", "logvar", "log_variances", name) for name in LABELS),
+    ("MU", "Sigma", "stds", "Y"),
+]
+
+
+@pytest.fixture
+def wide(good):
+    """Posteriors whose spreads are not all alike."""
+    rng = np.random.default_rng(1)
+    log_variances = rng.normal(size=SHAPE).astype(np.float32)
+    return good | {"log_variances": log_variances}
+
+
+def assert_same(posteriors, arrays):
+    """Means and labels to the last bit, log-variances up to what converting rounds."""
+    assert not isinstance(posteriors, str), posteriors
+    np.testing.assert_array_equal(posteriors.means, arrays["means"])
+    assert posteriors.log_variances.dtype == np.float32
+    assert posteriors.log_variances.shape == arrays["log_variances"].shape
+    np.testing.assert_allclose(
+        posteriors.log_variances, arrays["log_variances"], rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_array_equal(posteriors.labels[:, 0], arrays["labels"])
+
+
+@pytest.mark.parametrize(("means", "spreads", "kind", "labels"), SCHEMES)
+def test_names_that_people_use_give_the_same_posteriors(
+    read, wide, means, spreads, kind, labels
+):
+    renamed = {
+        means: wide["means"],
+        spreads: SPREADS[kind](wide["log_variances"]),
+        labels: wide["labels"],
+    }
+    assert_same(read(renamed), wide)
+
+
+def test_the_names_are_all_that_the_script_knows(example):
+    assert example.MEANS == MEANS
+    assert tuple(example.SPREADS) == sum(NAMES_OF_SPREADS.values(), ())
+    assert example.LABELS == LABELS
+    for name in (*MEANS, *example.SPREADS, *LABELS):
+        assert f"``{name}``" in example.__doc__
+
+
+@pytest.mark.parametrize(
+    ("means", "spreads", "kind"),
+    [
+        ("model{}_mu", "model{}_logvar", "log_variances"),
+        ("model_{}/mean", "model_{}/std", "stds"),
+        ("mu_{}", "logvar_{}", "log_variances"),
+        ("mu{}", "log_std{}", "log_std"),
+        ("vae{}.z_mean", "vae{}.var", "variances"),
+        ("Beta-VAE {}:Loc", "Beta-VAE {}:Scale", "stds"),
+        ("z_mean-{}", "log_variances-{}", "log_variances"),
+        ("{}_mean", "{}_log_std", "log_std"),
+        ("mean/run{}", "run{}/sigma", "stds"),
+    ],
+)
+def test_arrays_of_every_model_are_paired_and_sorted(read, wide, means, spreads, kind):
+    numbers = (2, 10, 1)
+    converted = SPREADS[kind](wide["log_variances"])
+    renamed = {"labels": wide["labels"], "losses": np.zeros(3)}
+    for model, number in zip((1, 2, 0), numbers, strict=True):
+        renamed[means.format(number)] = wide["means"][model]
+        renamed[spreads.format(number)] = converted[model]
+    posteriors = read(renamed)
+    assert_same(posteriors, wide)
+    pairs = posteriors.sources.pairs
+    assert [pair.means for pair in pairs] == [means.format(n) for n in (1, 2, 10)]
+    assert [pair.spreads for pair in pairs] == [spreads.format(n) for n in (1, 2, 10)]
+
+
+def test_models_may_have_spreads_of_different_kinds(read, wide):
+    renamed = {"y": wide["labels"]}
+    for model, name in enumerate(("logvar", "std", "var")):
+        kind = {"logvar": "log_variances", "std": "stds", "var": "variances"}[name]
+        renamed[f"vae{model}_mu"] = wide["means"][model]
+        renamed[f"vae{model}_{name}"] = SPREADS[kind](wide["log_variances"][model])
+    assert_same(read(renamed), wide)
+
+
+def test_numbers_in_names_are_sorted_by_value_however_long(example):
+    names = ["b1", "a10", "a2", "a02x", "a", "a" + "9" * 5000, "a1" + "0" * 5000, "10"]
+    ordered = sorted(names, key=example.natural_order)
+    expected = ["10", "a", "a2", "a02x", "a10", names[5], names[6], "b1"]
+    assert ordered == expected
+
+
+@pytest.mark.parametrize(
+    ("means", "spreads"),
+    [("mu", "logvar"), ("vae_mu", "vae_logvar"), ("mu_7", "var_7")],
+)
+def test_single_model_is_an_ensemble_of_one(read, wide, means, spreads):
+    kind = "variances" if "var_" in spreads else "log_variances"
+    one = {name: wide[name][1] for name in ("means", "log_variances")}
+    renamed = {
+        means: one["means"],
+        spreads: SPREADS[kind](one["log_variances"]),
+        "labels": wide["labels"],
+    }
+    expected = {name: array[None] for name, array in one.items()}
+    assert_same(read(renamed), wide | expected)
+
+
+def test_only_pair_may_hold_all_models(read, wide):
+    renamed = {"q_mu": wide["means"], "q_logvar": wide["log_variances"]}
+    assert_same(read(renamed | {"y": wide["labels"]}), wide)
+
+
+def test_single_model_is_compared_and_reported(run, good, tmp_path):
+    pytest.importorskip("matplotlib").use("Agg")
+    one = {"mu": good["means"][0], "sigma": np.ones(SHAPE[1:]), "y": good["labels"]}
+    status, printed, _ = run(one, "--output", str(tmp_path / "results"))
+    assert status == 0
+    assert "given.npz: 1 model of 2 latents" in printed
+    assert "posteriors: `mu` as means, `sigma` as standard deviations" in printed
+    assert "labels: `y`" in printed
+
+
+def test_report_says_which_model_is_which(example, capsys):
+    pairs = [example.Pair(f"v{i}_mu", f"v{i}_var", "variance") for i in range(23)]
+    example.report_sources(example.Sources(tuple(pairs)))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "  model 1: `v1_mu` as means, `v1_var` as variances"
+    assert lines[-1] == "  and those of 3 more models"
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "options"),
+    [
+        (("a", "b"), "log_variances", ["--spread-kind", "log_variance"]),
+        (("a", "b"), "variances", ["--spread-kind", "variance"]),
+        (("a", "b"), "stds", ["--spread-kind", "std"]),
+        (("a", "b"), "log_std", ["--spread-kind", "log_std"]),
+        (("a", "enc_sigma"), "stds", []),
+        (("A", "B"), "stds", ["--spread-kind", "std"]),
+        (("y", "sigma"), "log_variances", ["--spread-kind", "log_variance"]),
+    ],
+)
+def test_options_name_whole_arrays(read, wide, names, kind, options):
+    means, spreads = names
+    renamed = {
+        means: wide["means"],
+        spreads: SPREADS[kind](wide["log_variances"]),
+        "classes": wide["labels"],
+        # Left alone, as other names are asked for.
+        "mu": np.zeros(3),
+        "logvar": np.zeros(3),
+        "labels": np.zeros(3),
+    }
+    options = ["--means", means, "--spreads", spreads, *options]
+    assert_same(read(renamed, *options, "--labels", "classes"), wide)
+    del renamed["labels"]
+    assert read(renamed, *options, "--no-labels").labels.shape == (40, 0)
+
+
+def test_options_name_what_arrays_of_every_model_are_called(read, wide):
+    renamed = {"labels": wide["labels"], "m0_mu": np.zeros(3)}
+    for model in range(3):
+        renamed[f"m{model}/center"] = wide["means"][model]
+        renamed[f"m{model}/width"] = SPREADS["stds"](wide["log_variances"][model])
+    options = ("--means", "center", "--spreads", "width", "--spread-kind", "std")
+    assert_same(read(renamed, *options), wide)
+
+
+def test_kind_of_spreads_overrides_what_names_say(read, wide):
+    renamed = wide | {"sigma": wide["log_variances"]}
+    del renamed["log_variances"]
+    assert "positive" in read(renamed)
+    assert_same(read(renamed, "--spread-kind", "log_variance"), wide)
+
+
+def test_option_tells_arrays_apart_that_differ_in_capitals(read, wide):
+    renamed = wide | {"Means": np.zeros(3)}
+    assert "got `Means` and `means` (--means says which)" in read(renamed)
+    assert_same(read(renamed, "--means", "means"), wide)
+
+
+def test_other_names_do_not_hide_arrays_with_plain_ones(read, wide):
+    others = {"data_mean": np.zeros(7), "data_std": np.ones(7), "loss_mean": np.ones(1)}
+    assert_same(read(wide | others), wide)
+    # Without plain spreads, a plain name of means is one of other arrays.
+    renamed = {"mean": np.zeros(7), "labels": wide["labels"]}
+    for model in range(3):
+        renamed[f"mu_{model}"] = wide["means"][model]
+        renamed[f"logvar_{model}"] = wide["log_variances"][model]
+    assert_same(read(renamed), wide)
+
+
+A = np.zeros((40, 2), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "expected"),
+    [
+        (
+            "means extra",
+            [],
+            "spreads beside `means`, under a known name or that of --spreads",
+        ),
+        ("logvar", [], "means beside `logvar`, under a known name or that of --means"),
+        (
+            "mu logvar",
+            ["--means", "center"],
+            "means beside `logvar`, under a known name or that of --means",
+        ),
+        (
+            "a b",
+            [],
+            "means and spreads under known names or those of --means and --spreads",
+        ),
+        (
+            "mean mu std",
+            [],
+            "one array of means, got `mean` and `mu` (--means says which)",
+        ),
+        (
+            "mu logvar std",
+            [],
+            "one array of spreads, got `logvar` and `std` (--spreads says which)",
+        ),
+        (
+            "mu logvar y label",
+            [],
+            "one array of labels, got `label` and `y` (--labels says which, "
+            "--no-labels reads none)",
+        ),
+        (
+            "mu logvar y",
+            ["--labels", "classes"],
+            "an array `classes` of labels (--labels)",
+        ),
+        (
+            "m0_mu m0_std m1_mu",
+            [],
+            "spreads of model `m1` beside `m1_mu`, under a known name or that of "
+            "--spreads",
+        ),
+        (
+            "mu_0 var_1",
+            [],
+            "spreads of model `0` beside `mu_0`, under a known name or that of "
+            "--spreads",
+        ),
+        (
+            "m0_mu m0_var m1_var",
+            [],
+            "means of model `m1` beside `m1_var`, under a known name or that of "
+            "--means",
+        ),
+        (
+            "m0_mu m0_var m0_std",
+            [],
+            "one array of spreads of model `m0`, got `m0_std` and `m0_var` (--spreads "
+            "says which)",
+        ),
+    ],
+)
+def test_arrays_that_cannot_be_told_are_listed(read, arrays, options, expected):
+    names = arrays.split()
+    listed = ", ".join(map(repr, sorted(names)))
+    refusal = read(dict.fromkeys(names, A), *options)
+    assert refusal == f"Expected {expected}; the file has {listed}."
+
+
+def test_lists_of_arrays_are_cut(read):
+    assert read({}).endswith("; the file has no arrays.")
+    refusal = read({f"a{i:02}": A for i in range(22)})
+    assert "; the file has 'a00', 'a01', " in refusal
+    assert refusal.endswith(", 'a18', 'a19' and 2 more.")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "expected"),
+    [
+        (
+            {"m0": A[:, :1], "m1": A, "m2": A},
+            "`m0_mu` to have shape (40, 2), as `m1_mu` has, since all models need the "
+            "same n and d, got (40, 1).",
+        ),
+        (
+            {"m0": A, "m1": A[:30]},
+            "`m1_mu` to have shape (40, 2), as `m0_mu` has, since all models need the "
+            "same n and d, got (30, 2).",
+        ),
+        ({"m0": A[None], "m1": A}, "`m0_mu` to have shape (n, d), got (1, 40, 2)."),
+    ],
+)
+def test_model_that_differs_from_others_is_named(read, arrays, expected):
+    pairs = {f"{m}_{field}": a for m, a in arrays.items() for field in ("mu", "logvar")}
+    assert read(pairs) == f"Expected {expected}"
+
+
+def test_spreads_that_differ_from_means_are_named(read):
+    refusal = read({"m0_mu": A, "m0_var": A[:30], "m1_mu": A, "m1_var": A})
+    expected = "Expected `m0_var` to have shape (40, 2), as `m0_mu` has, got (30, 2)."
+    assert refusal == expected
+
+
+def test_labels_that_are_none_say_how_to_do_without(read):
+    advice = "(--labels names another array, --no-labels reads none)."
+    for labels, expected in (
+        (A, "to hold integers, got float32"),
+        (np.zeros(30, int), "of 40 points, as the posteriors, got shape (30,)"),
+    ):
+        refusal = read({"mu": A, "logvar": A, "y": labels})
+        assert refusal == f"Expected `y` {expected} {advice}"
+
+
+@pytest.mark.parametrize("value", [0, -1.5, -np.inf])
+@pytest.mark.parametrize(
+    ("name", "words"), [("stds", "standard deviations"), ("var", "variances")]
+)
+def test_spreads_that_are_not_positive_are_refused(read, name, words, value):
+    spreads = np.ones((40, 2))
+    spreads[0] = np.nan
+    spreads[3, 1] = value
+    assert read({"mu": A, name: spreads}) == (
+        f"Expected `{name}` to hold positive {words}, got {value:g} (--spread-kind "
+        "says what they are)."
+    )
+    # Logarithms may be anything.
+    loaded = read({"mu": A, name: spreads}, "--spread-kind", "log_std")
+    assert loaded.log_variances[0, 3, 1] == 2 * value
+
+
+def test_spreads_of_any_precision_are_converted_in_no_less_than_single(read):
+    given = [0.5, 2e-3, 1e3, np.nan, np.inf]
+    expected = 2 * np.log(np.array(given))
+    for dtype, rtol in ((np.float16, 1e-3), (">f4", 1e-6), (np.longdouble, 1e-6)):
+        std = np.array(given, dtype)[:, None]
+        loaded = read({"mu": np.zeros((5, 1)), "std": std}).log_variances
+        np.testing.assert_allclose(loaded[0, :, 0], expected, rtol=rtol)
+    # Beyond what single precision holds, but its logarithm is not.
+    std = np.full((5, 1), 1e-100)
+    loaded = read({"mu": np.zeros((5, 1)), "std": std}).log_variances
+    np.testing.assert_allclose(loaded, 2 * np.log(1e-100), rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.int32, bool, np.complex64, "U3", "V2"])
@@ -82,10 +457,11 @@ def test_labels_that_are_not_integers_are_refused(run, good, dtype):
     assert_refused(run(good), "Expected `labels` to hold integers, got")
 
 
-@pytest.mark.parametrize("shape", [(), (40,), (40, 2), (1, 3, 40, 2)])
+@pytest.mark.parametrize("shape", [(), (40,), (1, 3, 40, 2)])
 def test_posteriors_of_another_rank_are_refused(run, good, shape):
     good["means"] = np.zeros(shape, np.float32)
-    assert_refused(run(good), "`means` to have shape (models, n, d)", f"got {shape}")
+    expected = "`means` to have shape (models, n, d) or (n, d)"
+    assert_refused(run(good), expected, f"got {shape}")
 
 
 def test_posteriors_of_unequal_shapes_are_refused(run, good):
@@ -127,6 +503,14 @@ def test_objects_are_refused_and_never_unpickled(run, good, field):
     assert not Bomb.exploded
 
 
+@pytest.mark.parametrize("field", ["mu_0", "std_0", "mu_1", "std_1", "y"])
+def test_objects_under_other_names_are_never_unpickled_either(run, field):
+    arrays = dict.fromkeys(("mu_0", "std_0", "mu_1", "std_1"), A)
+    outcome = run(arrays | {field: np.array([Bomb()], object)})
+    assert_refused(outcome, f"`{field}`", "got object")
+    assert not Bomb.exploded
+
+
 def test_objects_in_fields_that_are_not_needed_are_left_alone(run, good):
     status, _, _ = run(good | {"metadata": np.array([Bomb()], object)})
     assert status == 0
@@ -157,7 +541,7 @@ def test_sizes_are_judged_by_headers_before_data_is_read(run, tmp_path, good):
     np.lib.format.write_array_header_1_0(declared, header)
     path = tmp_path / "declared.npz"
     with zipfile.ZipFile(path, "w") as archive:
-        for field in ("means", "log_variances"):
+        for field in ("mu", "sigma"):
             archive.writestr(f"{field}.npy", declared.getvalue())
     assert_refused(run(path), "at most 2147483648 bytes", f"got {8 * 10**10}")
     # The same without a limit: there is no data behind the header.
@@ -170,22 +554,61 @@ def test_limit_of_bytes_counts_all_arrays(run, good):
     size = sum(array.nbytes for array in good.values())
     assert_refused(run(good, "--max-bytes", str(size - 1)), "--max-bytes")
     assert run(good, "--max-bytes", str(size))[0] == 0
+    apart = {f"mu{i}": A for i in range(3)} | {f"var{i}": A for i in range(3)}
+    outcome = run(apart, "--max-bytes", str(6 * A.nbytes - 1))
+    assert_refused(outcome, "the 6 arrays", f"got {6 * A.nbytes}")
+
+
+HUGE_SHAPE = b"{'descr':'<f4','fortran_order':False,'shape':(3,0x" + b"f" * 5000 + b")}"
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no array", b"\x93NUMPY\x01\x00\x08\x00{[}]    "]
+    "content",
+    [
+        b"",
+        b"no array",
+        b"\x93NUMPY\x01\x00\x08\x00{[}]    ",
+        b"\x93NUMPY\x01\x00\x08\x00{       ",
+        b"\x93NUMPY\x01\x00\x08\x00  x\n y  ",
+        b"\x93NUMPY\x01\x00" + len(HUGE_SHAPE).to_bytes(2, "little") + HUGE_SHAPE,
+        b"\x93NUMPY\x02\x00" + (2**20).to_bytes(4, "little") + b" " * 2**20,
+    ],
 )
 def test_members_that_are_no_arrays_are_refused(run, tmp_path, content):
     path = tmp_path / "broken.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("means.npy", content)
+        archive.writestr("log_variances.npy", content)
     assert_refused(run(path), "`means`", "no valid header")
+
+
+def test_header_is_not_read_beyond_what_one_may_take(example, monkeypatch, tmp_path):
+    path = tmp_path / "long.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        length = (2**24).to_bytes(4, "little")
+        archive.writestr("mu.npy", b"\x93NUMPY\x02\x00" + length + b" " * 2**24)
+    sizes = []
+    read = zipfile.ZipExtFile.read
+
+    def counted(member, size=-1):
+        content = read(member, size)
+        sizes.append(len(content))
+        return content
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", counted)
+    with (
+        zipfile.ZipFile(path) as archive,
+        pytest.raises(example.BadFileError, match="no valid header"),
+    ):
+        example.read_header(archive, "mu")
+    assert sizes == [example.MAX_HEADER_BYTES]
 
 
 def test_unknown_versions_of_the_format_are_refused(run, tmp_path):
     path = tmp_path / "newer.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("means.npy", b"\x93NUMPY\x03\x00" + bytes(100))
+        archive.writestr("variances.npy", b"")
     assert_refused(run(path), "`means`", "got version 3.0")
 
 
@@ -200,9 +623,22 @@ def test_damaged_data_is_refused(run, tmp_path, good):
 
 def test_names_in_a_hostile_file_are_not_printed_as_they_are(run, tmp_path):
     path = tmp_path / "names.npz"
+    hostile = "\x1b[31m\nred"
+    for fields in (["red"], ["mu"], ["mu", "mean", "std"], ["mu", "std"]):
+        with zipfile.ZipFile(path, "w") as archive:
+            for field in fields:
+                archive.writestr(f"{hostile}_{field}.npy", b"")
+        outcome = run(path)
+        assert_refused(outcome, rf"\x1b[31m\nred_{fields[0]}")
+        assert outcome[2].strip().isprintable()
+
+
+def test_names_that_are_no_text_are_refused(run, tmp_path):
+    path = tmp_path / "names.npz"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("\x1b[31m\nred.npy", b"")
-    assert_refused(run(path), "`means`", r"\x1b[31m\nred.npy")
+        archive.writestr("é.npy", b"")
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    assert_refused(run(path), "Expected an npz file")
 
 
 @pytest.mark.parametrize(
@@ -213,6 +649,8 @@ def test_names_in_a_hostile_file_are_not_printed_as_they_are(run, tmp_path):
         ["--demo", "--points", "2"],
         ["--demo", "--min-samples", "1"],
         ["--demo", "--max-bytes", "0"],
+        ["a.npz", "--spreads", "width"],
+        ["a.npz", "--means", "a", "--spreads", "a", "--spread-kind", "std"],
     ],
 )
 def test_options_that_make_no_sense_are_refused(example, capsys, options):
