@@ -91,19 +91,19 @@ class SpectralEntropy(_OfSample):
     """Diffusion spectral entropy of the rows seen since the last reset.
 
     Computed by `diffusion.spectral_entropy` on a random sample of ``buffer_size`` of
-    them, or on all while they are fewer; the entropy depends on that number. The state
-    is the sample, in the default floating dtype; memory of an update does not depend on
-    the number of steps.
+    them, or on all of them while there are fewer; the entropy depends on that number.
+    The state is the sample, in the default floating dtype; memory of an update does not
+    depend on the number of steps.
 
     Args:
         key: Random key of the sample.
         buffer_size: Rows kept.
         num_features: Entries of a row.
         bandwidth: Standard deviation of the Gaussian kernel, in the units of the rows.
-        diffusion_time: Power of the diffusion matrix, not negative.
+        diffusion_time: Power of the diffusion matrix, non-negative.
         alpha: Density exponent between 0 and 1.
-        argname: Keyword under which `update` gets the rows, so that metrics of several
-            layers can stand in one ``nnx.MultiMetric``.
+        argname: Keyword under which `update` receives the rows, so that metrics of
+            several layers can share one ``nnx.MultiMetric``.
 
     Example:
         >>> import jax
@@ -138,9 +138,9 @@ class SpectralEntropy(_OfSample):
         """Offer rows to the sample.
 
         Args:
-            mask: Which rows count, booleans. Shape ``(b,)``.
-            **kwargs: The rows, under ``argname``, of shape ``(b, num_features)``; the
-                rest is for other metrics.
+            mask: Which rows to count, booleans. Shape ``(b,)``.
+            **kwargs: The rows, under ``argname``, of shape ``(b, num_features)``; any
+                other arguments are for other metrics.
         """
         rows = _argument(kwargs, self.argname)
         self.reservoir.add(rows, None, mask, self.argname)
@@ -160,7 +160,7 @@ class SpectralMutualInformation(_OfSample):
     """Diffusion spectral mutual information of the rows seen since the last reset.
 
     Computed by `diffusion.spectral_mutual_information` on a random sample of
-    ``buffer_size`` of them, or on all while they are fewer.
+    ``buffer_size`` of them, or on all of them while there are fewer.
 
     Args:
         key: Random key of the sample, and of the subsets that `compute` compares with.
@@ -168,10 +168,10 @@ class SpectralMutualInformation(_OfSample):
         num_features: Entries of a row.
         num_classes: Number of classes.
         bandwidth: Standard deviation of the Gaussian kernel, in the units of the rows.
-        diffusion_time: Power of the diffusion matrix, not negative.
+        diffusion_time: Power of the diffusion matrix, non-negative.
         num_repetitions: Subsets of each size, at least 2.
         alpha: Density exponent between 0 and 1.
-        argname: Keyword under which `update` gets the rows.
+        argname: Keyword under which `update` receives the rows.
 
     Example:
         >>> import jax
@@ -222,10 +222,10 @@ class SpectralMutualInformation(_OfSample):
         """Offer rows with labels to the sample.
 
         Args:
-            mask: Which rows count, booleans. Shape ``(b,)``.
+            mask: Which rows to count, booleans. Shape ``(b,)``.
             **kwargs: The rows, under ``argname``, of shape ``(b, num_features)``, and
                 ``labels``, classes from 0 to ``num_classes - 1``, of shape ``(b,)``;
-                the rest is for other metrics.
+                any other arguments are for other metrics.
         """
         rows, labels = (_argument(kwargs, name) for name in (self.argname, "labels"))
         self.reservoir.add(rows, labels, mask, self.argname)
@@ -246,16 +246,16 @@ class SpectralMutualInformation(_OfSample):
 
 
 class TransferEntropy(nnx.Metric):
-    """Transfer entropy between two layers over training, beside its null.
+    """Transfer entropy between two layers over training, with its null distribution.
 
-    Time is the time of training: each update is a step of it, and the rows are the
-    activations of fixed probe inputs, as symbols. Counts are pooled over probes, as in
-    `transfer_entropy.ensemble_pairwise`. Further counts are carried in which the probes
-    of the sources are permuted, each time alike: what they show holds the bias and what
-    drifts alike in all probes.
+    Time is training time: each update is one step, and the rows are the activations of
+    fixed probe inputs, as symbols. Counts are pooled over probes, as in
+    `transfer_entropy.ensemble_pairwise`. Further counts are kept in which the probes of
+    the sources are permuted, in the same way at every step: they show the bias and the
+    drift common to all probes.
 
-    The state are ``1 + num_surrogates`` tables of counts; memory and time of an update
-    do not depend on the number of steps.
+    The state consists of ``1 + num_surrogates`` tables of counts; memory and time of an
+    update do not depend on the number of steps.
 
     Args:
         key: Random key of the permutations.
@@ -317,12 +317,12 @@ class TransferEntropy(nnx.Metric):
         self._write(self._empty())
 
     def update(self, **kwargs: Any) -> None:
-        """Count one step of training.
+        """Count one training step.
 
         Args:
             **kwargs: ``sources``, symbols of the source layer for each probe, integers
                 or booleans, of shape ``(r, m)``, and ``targets``, of shape ``(r, n)``;
-                the rest is for other metrics.
+                any other arguments are for other metrics.
         """
         sources, targets = (_argument(kwargs, name) for name in ("sources", "targets"))
         r = self.num_replications
@@ -337,7 +337,7 @@ class TransferEntropy(nnx.Metric):
         self._write(jax.vmap(count)(self._read(), self.orders[...]))
 
     def boundary(self) -> None:
-        """End a run of training: no sample looks back across this."""
+        """End a training run: no sample looks back across this boundary."""
         self._write(jax.vmap(transfer_entropy.stream_break)(self._read()))
 
     def compute(self) -> transfer_entropy.Significance:
@@ -377,20 +377,20 @@ class TransferEntropy(nnx.Metric):
 
 
 class InformationPlane(nnx.Metric):
-    """Coordinates in the information plane of the latest rows.
+    """Coordinates of a layer in the information plane, from its latest rows.
 
     The state is a ring of the latest ``buffer_size`` rows, in the default floating
-    dtype, so that coordinates at different steps are of equally many samples.
+    dtype, so that coordinates at different steps are from equally many samples.
 
     Args:
         buffer_size: Rows kept.
         num_features: Entries of a row.
-        num_classes: Number of classes; other labels are none, and make coordinates with
+        num_classes: Number of classes; labels out of range make coordinates with
             respect to labels NaN.
-        coordinates_fn: Estimator, ``coordinates_fn(activations, labels)``, as
+        coordinates_fn: Estimator, ``coordinates_fn(activations, labels)``, such as
             ``functools.partial(information_plane.binned, num_classes=10)``.
-        argname: Keyword under which `update` gets the rows, so that metrics of several
-            layers can stand in one ``nnx.MultiMetric``.
+        argname: Keyword under which `update` receives the rows, so that metrics of
+            several layers can share one ``nnx.MultiMetric``.
 
     Example:
         >>> import functools
@@ -438,13 +438,13 @@ class InformationPlane(nnx.Metric):
         self.place[...] = jnp.zeros_like(self.place[...])
 
     def update(self, *, mask: ArrayLike | None = None, **kwargs: Any) -> None:
-        """Keep rows in place of the oldest ones.
+        """Replace the oldest rows by new ones.
 
         Args:
-            mask: Which rows count, booleans. Shape ``(b,)``.
+            mask: Which rows to count, booleans. Shape ``(b,)``.
             **kwargs: The rows, under ``argname``, of shape ``(b, num_features)``, and
                 ``labels``, classes from 0 to ``num_classes - 1``, of shape ``(b,)``;
-                the rest is for other metrics.
+                any other arguments are for other metrics.
         """
         given, classes = (_argument(kwargs, name) for name in (self.argname, "labels"))
         size, width = self.rows[...].shape

@@ -98,7 +98,7 @@ def _look_at_numpy(name: str, x: npt.NDArray[Any] | np.generic, is_data: bool) -
         if np.ma.is_masked(x):
             raise TypeError(
                 f"Expected `{name}` to be a plain array, got a masked one; pass "
-                f"{name}.filled(0), less the masked rows or with a mask or weights "
+                f"{name}.filled(0), without the masked rows or with a mask or weights "
                 "that leave them out."
             )
         x = np.ma.getdata(x)
@@ -153,7 +153,7 @@ def _holds_numbers(x: Any) -> bool:
 def _check_numeric(name: str, x: npt.NDArray[Any] | np.generic) -> None:
     """Check a dtype that is not one of NumPy's own real ones."""
     if x.dtype.kind in "Mm":
-        way_out = f'{name}.astype("int64"), less its first entry'
+        way_out = f'{name}.astype("int64"), minus its first entry'
     elif x.dtype.kind == "O" and not _LABELS.match(name):
         way_out = f"{name}.astype(float) if these are numbers, or else "
         way_out += instead_of_labels(name)
@@ -226,7 +226,7 @@ def _check_columns(name: str, x: npt.NDArray[Any]) -> None:
         raise ValueError(
             f"Expected column {columns[first[-1]]} of `{name}` to vary in {computed}, "
             f"as it does in {x.dtype}, got values from {low[index]!s} to "
-            f"{high[index]!s}, which {computed} hardly tells apart: {remedy}."
+            f"{high[index]!s}, which {computed} hardly distinguishes: {remedy}."
         )
 
 

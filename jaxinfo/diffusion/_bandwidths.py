@@ -11,12 +11,12 @@ from jaxinfo.diffusion import _kernels
 
 @compiled.jit
 def median_bandwidth(x: ArrayLike) -> jax.Array:
-    r"""Bandwidth by the median of all squared distances.
+    r"""Bandwidth from the median of all squared pairwise distances.
 
     .. math::
         \sigma = \sqrt{\mathrm{median}_{i < j} |x_i - x_j|^2 / 2} ,
 
-    so that the median pair has a kernel of :math:`1/e`. Entropies at this bandwidth do
+    so that the kernel of the median pair is :math:`1/e`. Entropies at this bandwidth do
     not depend on the scale of ``x``.
 
     Differentiable in ``x``; the gradient is zero where points coincide. Costs
@@ -26,7 +26,7 @@ def median_bandwidth(x: ArrayLike) -> jax.Array:
         x: Samples, at least two. Shape ``(n, d)``.
 
     Returns:
-        Bandwidth in the units of ``x``; 0 if the median distance is. Shape ``()``.
+        Bandwidth in the units of ``x``; 0 if the median distance is 0. Shape ``()``.
 
     Raises:
         ValueError: If ``x`` has one row, or the matrix of all pairs is too large to
@@ -54,10 +54,10 @@ def median_bandwidth(x: ArrayLike) -> jax.Array:
 
 @compiled.jit(static_argnames=("num_neighbors",))
 def neighbor_bandwidth(x: ArrayLike, *, num_neighbors: int = 7) -> jax.Array:
-    r"""Bandwidth by the typical distance to a near neighbour.
+    r"""Bandwidth from the median distance to the k-th nearest neighbour.
 
     The median over points of the distance to the k-th nearest other point. Entropies at
-    this bandwidth see fine structure, such as clusters, at any scale of ``x``.
+    this bandwidth resolve fine structure, such as clusters, at any scale of ``x``.
 
     Differentiable in ``x``; the gradient is zero where points coincide. Costs
     :math:`O(n^2 (d + \log n))` time and :math:`n^2` numbers of memory.
@@ -70,8 +70,8 @@ def neighbor_bandwidth(x: ArrayLike, *, num_neighbors: int = 7) -> jax.Array:
         Bandwidth in the units of ``x``; 0 for coincident points. Shape ``()``.
 
     Raises:
-        ValueError: If ``num_neighbors`` is not below n, or the matrix of all pairs too
-            large to index.
+        ValueError: If ``num_neighbors`` is not below n, or the matrix of all pairs is
+            too large to index.
 
     References:
         Zelnik-Manor and Perona, `Self-tuning spectral clustering
@@ -104,11 +104,11 @@ def local_bandwidths(x: ArrayLike, *, num_neighbors: int = 7) -> jax.Array:
 
     Returns:
         Distances in the units of ``x``; 0 where k others coincide with a point, which
-        has no kernel then. Shape ``(n,)``.
+        then has no kernel. Shape ``(n,)``.
 
     Raises:
-        ValueError: If ``num_neighbors`` is not below n, or the matrix of all pairs too
-            large to index.
+        ValueError: If ``num_neighbors`` is not below n, or the matrix of all pairs is
+            too large to index.
 
     References:
         Zelnik-Manor and Perona, `Self-tuning spectral clustering
@@ -129,8 +129,8 @@ def _to_neighbor(x: ArrayLike, num_neighbors: int) -> jax.Array:
     checks.at_least("num_neighbors", num_neighbors, 1)
     if num_neighbors >= points.shape[0]:
         raise ValueError(
-            f"Expected `num_neighbors` to be below the {points.shape[0]} points, got "
-            f"{num_neighbors}."
+            f"Expected `num_neighbors` to be less than the number of points, "
+            f"{points.shape[0]}, got {num_neighbors}."
         )
     unit = _kernels.unit(points)
     squares = _kernels.squared_distances(points / unit)

@@ -12,18 +12,19 @@ from jaxinfo._numerics import checks, compiled, distinct
 def binned_entropy(
     x: ArrayLike, *, num_bins: int = 2, mask: ArrayLike | None = None
 ) -> jax.Array:
-    r"""Shannon entropy of the samples in a grid of equal bins (CSE).
+    r"""Shannon entropy of samples in a grid of equal-width bins (CSE).
 
     Each column is cut into ``num_bins`` bins of equal width between its own least and
     largest entry, the last one closed; a constant column is one bin. Saturates at
-    ``log(n)`` as soon as every sample has a cell of its own, which takes few columns.
+    ``log(n)`` as soon as every sample has a cell of its own, for which a few columns
+    suffice.
 
     Not differentiable: its gradient is zero. Costs :math:`O(n d + n \log n)` time and
     :math:`O(n d)` memory.
 
     Args:
         x: Samples of a representation. Shape ``(n, d)``.
-        num_bins: Bins of a column. Static.
+        num_bins: Number of bins per column. Static.
         mask: Which points to count, booleans, for padded batches; the others may hold
             anything, and n is the number of those counted.
             Shape ``(n,)``.
@@ -62,7 +63,7 @@ def binned_mutual_information(
     num_bins: int = 2,
     mask: ArrayLike | None = None,
 ) -> jax.Array:
-    r"""Shannon information of points in a grid of equal bins with labels (CSMI).
+    r"""Shannon mutual information of labels and points in a grid of equal bins (CSMI).
 
     With the cells :math:`Q` of `binned_entropy`, the same for all classes,
 
@@ -70,21 +71,21 @@ def binned_mutual_information(
         I(Q; Y) = H(Q) + H(Y) - H(Q, Y) .
 
     Equals the entropy of the labels as soon as every sample has a cell of its own,
-    which takes few columns. Not differentiable: its gradient is zero. Costs :math:`O(n
-    d + n \log n)` time and :math:`O(n (d + c))` memory.
+    for which a few columns suffice. Not differentiable: its gradient is zero. Costs
+    :math:`O(n d + n \log n)` time and :math:`O(n (d + c))` memory.
 
     Args:
         x: Samples of a representation. Shape ``(n, d)``.
         labels: Classes from 0 to ``num_classes - 1``, integers or booleans. Shape
             ``(n,)``.
         num_classes: Number of classes. Static.
-        num_bins: Bins of a column. Static.
+        num_bins: Number of bins per column. Static.
         mask: Which points to count, booleans, for padded batches; the others may have
             any value and label. Shape ``(n,)``.
 
     Returns:
         Information in nats, between 0 and the entropy of the labels. NaN if no point
-        is counted, ``x`` is not finite or a label no class. Shape ``()``.
+        is counted, ``x`` is not finite or a label is out of range. Shape ``()``.
 
     References:
         Liao et al., `Assessing neural network representations during training using
@@ -117,7 +118,7 @@ def binned_mutual_information(
 
 @compiled.jit(static_argnames=("num_bins",))
 def equal_width_labels(values: ArrayLike, *, num_bins: int = 10) -> jax.Array:
-    r"""Labels of a scalar by bins of equal width between its least and largest value.
+    r"""Turn a scalar into labels, by bins of equal width over its range.
 
     .. math::
         \min(\lfloor b (v_i - \min v) / (\max v - \min v) \rfloor, b - 1)
@@ -125,13 +126,13 @@ def equal_width_labels(values: ArrayLike, *, num_bins: int = 10) -> jax.Array:
     Not differentiable: labels are integers. Costs :math:`O(n)` time.
 
     Args:
-        values: A scalar for each sample. Shape ``(n,)``.
+        values: One scalar for each sample. Shape ``(n,)``.
         num_bins: Number of bins :math:`b`. Static.
 
     Returns:
         Labels from 0 to ``num_bins - 1``; zeros for a constant, -1 for all if a value
-        is not finite, which makes an information with them NaN. Integers. Shape
-        ``(n,)``.
+        is not finite, which makes any information about these labels NaN. Integers.
+        Shape ``(n,)``.
 
     References:
         Liao et al., `Assessing neural network representations during training using

@@ -8,10 +8,10 @@ from jaxinfo._numerics import checks
 
 
 def cluster_labels(x: ArrayLike, *, num_clusters: int = 10) -> npt.NDArray[np.intp]:
-    """Labels of a cloud by spectral clustering of its nearest neighbours.
+    """Turn a point cloud into labels, by spectral clustering of its neighbour graph.
 
-    On the host, by scikit-learn (extra ``cluster``): not compiled, not differentiable.
-    Costs about :math:`O(n^2 d)` time.
+    Runs on the host, in scikit-learn (extra ``cluster``): not compiled, not
+    differentiable. Costs about :math:`O(n^2 d)` time.
 
     Args:
         x: Samples. Shape ``(n, d)``.
@@ -22,7 +22,7 @@ def cluster_labels(x: ArrayLike, *, num_clusters: int = 10) -> npt.NDArray[np.in
 
     Raises:
         ImportError: If scikit-learn is not installed.
-        ValueError: If ``x`` is not finite, or ``num_clusters`` above n.
+        ValueError: If ``x`` is not finite, or ``num_clusters`` is above n.
 
     References:
         Damle, Minden and Ying, `Simple, direct and efficient multi-way spectral
@@ -40,8 +40,8 @@ def cluster_labels(x: ArrayLike, *, num_clusters: int = 10) -> npt.NDArray[np.in
     checks.at_least("num_clusters", num_clusters, 1)
     if num_clusters > len(array):
         raise ValueError(
-            f"Expected `num_clusters` to be at most the {len(array)} samples, got "
-            f"{num_clusters}."
+            f"Expected `num_clusters` to be at most the number of samples, "
+            f"{len(array)}, got {num_clusters}."
         )
     if not np.all(np.isfinite(array)):
         raise ValueError("Expected `x` to be finite.")

@@ -31,18 +31,19 @@ def spectral_mutual_information(
     alpha: ArrayLike = 0.0,
     mask: ArrayLike | None = None,
 ) -> SpectralMutualInformation:
-    r"""Diffusion spectral mutual information (DSMI) of points with labels.
+    r"""Diffusion spectral mutual information (DSMI) of points and labels.
 
-    With :math:`n_c` points in class c, and :math:`A_{c,r}` as many drawn from all
-    points without replacement,
+    With :math:`n_c` points in class c, and :math:`A_{c,r}` a subset of as many points,
+    drawn from all points without replacement,
 
     .. math::
         \sum_c \frac{n_c}{n} \Big[ \frac{1}{R} \sum_r S_t(x_{A_{c,r}}) - S_t(x_{y = c})
         \Big] .
 
     It is not Shannon's mutual information: it may exceed the entropy of the labels, and
-    be a little negative for labels that tell nothing; `permutation_test` tells whether
-    it is zero. Sets of one size share their subsets, which the standard error counts.
+    be slightly negative for uninformative labels; `permutation_test` tests whether it
+    is zero. Classes of equal size share their subsets, which the standard error takes
+    into account.
 
     Differentiable in ``x``, ``bandwidth``, ``diffusion_time`` and ``alpha``. Costs
     :math:`O((c + R s) n_c^3)` time for s different class sizes, on matrices padded to
@@ -53,21 +54,22 @@ def spectral_mutual_information(
     Args:
         key: Random key of the subsets.
         x: Samples of a representation. Shape ``(n, d)``.
-        labels: Classes from 0 to ``num_classes - 1``, integers or booleans; of a scalar
-            by `equal_width_labels`, of a cloud by `cluster_labels`. Shape ``(n,)``.
-        num_classes: Number of classes; empty ones count for nothing. Static.
+        labels: Classes from 0 to ``num_classes - 1``, integers or booleans; for a
+            scalar, use `equal_width_labels`, for a cloud, `cluster_labels`. Shape
+            ``(n,)``.
+        num_classes: Number of classes; empty ones are ignored. Static.
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive.
-        diffusion_time: Power of the diffusion matrix, not negative.
+        diffusion_time: Power of the diffusion matrix, non-negative.
         num_repetitions: Subsets of each size, at least 2. Static.
         alpha: Density exponent between 0 and 1.
         mask: Which points to count, booleans, for padded batches; the others may have
             any value and label. Shape ``(n,)``.
 
     Returns:
-        Information in nats, of modulus at most ``log(n)`` less the entropy of the
-        labels, with its standard error and the entropies behind it. NaN if ``x`` is not
-        finite, a label no class, or an option not in its range.
+        Information in nats, of absolute value at most ``log(n)`` minus the entropy of
+        the labels, with its standard error and the entropies behind it. NaN if ``x`` is
+        not finite, or a label or an option is out of range.
 
     Raises:
         ValueError: If the matrix of all points is too large to index.
@@ -108,17 +110,18 @@ def matrix_entry_mutual_information(
     alpha: ArrayLike = 0.5,
     mask: ArrayLike | None = None,
 ) -> SpectralMutualInformation:
-    r"""Information of points with labels by the entropy of matrix entries.
+    r"""Information of points and labels from the entropy of diffusion matrix entries.
 
-    As `spectral_mutual_information`, with the entropy :math:`S` of
-    `matrix_entry_entropy` in its place,
+    As `spectral_mutual_information`, but with the entropy :math:`S` of
+    `matrix_entry_entropy`,
 
     .. math::
         \sum_c \frac{n_c}{n} \Big[ \frac{1}{R} \sum_r S(x_{A_{c,r}}) - S(x_{y = c})
         \Big] .
 
     For comparison with published results: it can be strongly negative for perfect
-    labels, as a class has more neighbours in reach than a subset of all points.
+    labels, as the points of a class have more neighbours within reach than those of a
+    subset of all points.
 
     Differentiable in ``x``, ``bandwidth`` and ``alpha``. Costs :math:`O((c + R s) n_c^2
     d)` time, one subset after the other.
@@ -128,7 +131,7 @@ def matrix_entry_mutual_information(
         x: Samples of a representation. Shape ``(n, d)``.
         labels: Classes from 0 to ``num_classes - 1``, integers or booleans. Shape
             ``(n,)``.
-        num_classes: Number of classes; empty ones count for nothing. Static.
+        num_classes: Number of classes; empty ones are ignored. Static.
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive.
         num_repetitions: Subsets of each size, at least 2. Static.
@@ -181,10 +184,10 @@ def adjacency_mutual_information(
     num_repetitions: int = _NUM_REPETITIONS,
     mask: ArrayLike | None = None,
 ) -> SpectralMutualInformation:
-    r"""Information of points with labels by the spectrum of the kernel itself.
+    r"""Information of points and labels from the spectrum of the Gaussian kernel.
 
-    As `spectral_mutual_information`, with the entropy :math:`S` of `adjacency_entropy`
-    in its place,
+    As `spectral_mutual_information`, but with the entropy :math:`S` of
+    `adjacency_entropy`,
 
     .. math::
         \sum_c \frac{n_c}{n} \Big[ \frac{1}{R} \sum_r S(x_{A_{c,r}}) - S(x_{y = c})
@@ -200,7 +203,7 @@ def adjacency_mutual_information(
         x: Samples of a representation. Shape ``(n, d)``.
         labels: Classes from 0 to ``num_classes - 1``, integers or booleans. Shape
             ``(n,)``.
-        num_classes: Number of classes; empty ones count for nothing. Static.
+        num_classes: Number of classes; empty ones are ignored. Static.
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive.
         num_repetitions: Subsets of each size, at least 2. Static.
@@ -254,7 +257,7 @@ def permutation_test(
     alpha: ArrayLike = 0.0,
     mask: ArrayLike | None = None,
 ) -> PermutationTest:
-    r"""Test whether labels tell anything about points, by permuting them.
+    r"""Permutation test of the diffusion spectral mutual information with labels.
 
     With the information :math:`I(y)` of `spectral_mutual_information`, that of permuted
     labels estimated with the same random subsets, and B random permutations
@@ -263,8 +266,8 @@ def permutation_test(
     .. math::
         p = \frac{1 + \#\{\pi: I(\pi y) \ge I(y)\}}{1 + B} .
 
-    As all of them share their subsets, the error of these is no part of the difference
-    of ``value`` and ``null_mean``, nor of the p-value.
+    As all of them share the same subsets, the error due to the subsets affects neither
+    the difference of ``value`` and ``null_mean`` nor the p-value.
 
     Not differentiable: the p-value is a step function. Costs :math:`O((B c + R s)
     n_c^3)` time for s different class sizes.
@@ -274,19 +277,19 @@ def permutation_test(
         x: Samples of a representation. Shape ``(n, d)``.
         labels: Classes from 0 to ``num_classes - 1``, integers or booleans. Shape
             ``(n,)``.
-        num_classes: Number of classes; empty ones count for nothing. Static.
+        num_classes: Number of classes; empty ones are ignored. Static.
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive.
-        diffusion_time: Power of the diffusion matrix, not negative.
+        diffusion_time: Power of the diffusion matrix, non-negative.
         num_permutations: Permutations :math:`B`, at least 2. Static.
         alpha: Density exponent between 0 and 1.
         mask: Which points to count, booleans, for padded batches; the others may have
             any value and label. Shape ``(n,)``.
 
     Returns:
-        The information in nats, that of `spectral_mutual_information` with the same key
-        and as many subsets as there by default; mean and standard deviation of that of
-        permuted labels; and the p-value. NaN as there.
+        The information in nats, equal to that of `spectral_mutual_information` with the
+        same key and its default number of subsets; the mean and standard deviation for
+        permuted labels; and the p-value. NaN as for that function.
 
     Raises:
         ValueError: If the matrix of all points is too large to index.

@@ -42,7 +42,7 @@ def points(
         raise ValueError(
             f"Expected `x` to have fewer than {int(_MOST_ENTRIES**0.5) + 1} rows, as "
             f"their matrix would take {size} bytes, got {n}; "
-            "`stochastic_spectral_entropy` takes more."
+            "`stochastic_spectral_entropy` accepts more."
         )
     is_kept = None
     if mask is not None:

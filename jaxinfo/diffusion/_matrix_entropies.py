@@ -34,12 +34,12 @@ def collision_entropy(
             positive; or one for each point. Shape ``()`` or ``(n,)``.
         alpha: Density exponent between 0 and 1.
         mask: Which points to count, booleans, for padded batches; the others may hold
-            anything, and n is the number of those counted. With one bandwidth for all
-            only. Shape ``(n,)``.
+            anything, and n is the number of those counted. Only with one bandwidth for
+            all points. Shape ``(n,)``.
 
     Returns:
         Entropy in nats, between 0 and ``log(n)``. NaN if no point is counted, ``x`` is
-        not finite or an option not in its range. Shape ``()``.
+        not finite or an option is out of range. Shape ``()``.
 
     Raises:
         ValueError: If the matrix of all pairs is too large to index.
@@ -47,7 +47,8 @@ def collision_entropy(
     References:
         Sanchez Giraldo, Rao and Principe, `Measures of entropy from data using
         infinitely divisible kernels <https://arxiv.org/abs/1211.2459>`_, 2012, for
-        matrix entropies of order :math:`\alpha`; of the diffusion operator new here.
+        matrix entropies of order :math:`\alpha`; their use for the diffusion operator
+        is new here.
 
     Example:
         >>> import jax.numpy as jnp
@@ -87,14 +88,14 @@ def matrix_entry_entropy(
         x: Samples of a representation. Shape ``(n, d)``.
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive; or one for each point. Shape ``()`` or ``(n,)``.
-        alpha: Density exponent between 0 and 1; the authors' package takes 1/2.
+        alpha: Density exponent between 0 and 1; the authors' package uses 1/2.
         mask: Which points to count, booleans, for padded batches; the others may hold
-            anything, and n is the number of those counted. With one bandwidth for all
-            only. Shape ``(n,)``.
+            anything, and n is the number of those counted. Only with one bandwidth for
+            all points. Shape ``(n,)``.
 
     Returns:
         Entropy in nats, between ``log(n)`` and ``2 log(n)``. NaN if no point is
-        counted, ``x`` is not finite or an option not in its range. Shape ``()``.
+        counted, ``x`` is not finite or an option is out of range. Shape ``()``.
 
     Raises:
         ValueError: If the matrix of all pairs is too large to index.
@@ -125,7 +126,7 @@ def adjacency_entropy(
 
     The von Neumann entropy of :math:`G / n`, whose exponential is the Vendi score.
 
-    Differentiable as `spectral_entropy` is. Costs :math:`O(n^2 d + n^3)` time and
+    Differentiable like `spectral_entropy`. Costs :math:`O(n^2 d + n^3)` time and
     :math:`2 n^2` numbers of memory.
 
     Args:
@@ -133,12 +134,12 @@ def adjacency_entropy(
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive; or one for each point. Shape ``()`` or ``(n,)``.
         mask: Which points to count, booleans, for padded batches; the others may hold
-            anything, and n is the number of those counted. With one bandwidth for all
-            only. Shape ``(n,)``.
+            anything, and n is the number of those counted. Only with one bandwidth for
+            all points. Shape ``(n,)``.
 
     Returns:
         Entropy in nats, between 0 and ``log(n)``. NaN if no point is counted, ``x`` is
-        not finite or the bandwidth not positive. Shape ``()``.
+        not finite or the bandwidth is not positive. Shape ``()``.
 
     Raises:
         ValueError: If the matrix of all pairs is too large to index.
@@ -170,26 +171,26 @@ def adjacency_entropy(
 def neighbor_graph_entropy(x: ArrayLike, *, num_neighbors: int = 10) -> jax.Array:
     r"""Entropy of the spectrum of the directed graph of nearest neighbours.
 
-    Edges lead from each point to all points no farther than its k-th nearest, the point
-    itself counted, so that ties add edges; the entropy is that of the moduli of the
-    complex eigenvalues.
+    Edges lead from each point to all points no farther than its k-th nearest one,
+    counting the point itself, so that ties add edges; the entropy is that of the moduli
+    of the complex eigenvalues.
 
     Such graphs often have zero as a defective eigenvalue, which rounding moves: the
-    entropy is known to about 2e-5 in float64. Not differentiable: the graph is constant
-    almost everywhere, and gradients are zero. Costs :math:`O(n^2 d + n^3)` time, with a
-    large factor; not every accelerator has a solver for such matrices.
+    entropy is accurate to about 2e-5 in float64. Not differentiable: the graph is
+    constant almost everywhere, and gradients are zero. Costs :math:`O(n^2 d + n^3)`
+    time, with a large factor; not every accelerator has a solver for such matrices.
 
     Args:
         x: Samples of a representation. Shape ``(n, d)``.
-        num_neighbors: Neighbours :math:`k`, at most n, the point itself counted.
-            Static.
+        num_neighbors: Number of neighbours :math:`k`, counting the point itself; at
+            most n. Static.
 
     Returns:
         Entropy in nats, between 0 and ``log(n)``. NaN if ``x`` is not finite. Shape
         ``()``.
 
     Raises:
-        ValueError: If ``num_neighbors`` is above n, or the matrix of all pairs too
+        ValueError: If ``num_neighbors`` is above n, or the matrix of all pairs is too
             large to index.
 
     References:
@@ -209,7 +210,7 @@ def neighbor_graph_entropy(x: ArrayLike, *, num_neighbors: int = 10) -> jax.Arra
     checks.at_least("num_neighbors", num_neighbors, 1)
     if num_neighbors > n:
         raise ValueError(
-            f"Expected `num_neighbors` to be at most the {n} points, got "
+            f"Expected `num_neighbors` to be at most the number of points, {n}, got "
             f"{num_neighbors}."
         )
     squares = _kernels.squared_distances(points / _kernels.unit(points))

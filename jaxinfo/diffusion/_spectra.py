@@ -25,30 +25,30 @@ def spectrum(
         W_{ij} = \frac{G_{ij}}{(q_i q_j)^\alpha}, \qquad d_i = \sum_j W_{ij}, \qquad
         P = D^{-1} W ,
 
-    those of the Markov chain :math:`P`. ``alpha = 0`` is the plain random walk on the
-    points, ``1/2`` the Fokker-Planck operator of their density, ``1`` the
-    Laplace-Beltrami operator, which their density does not change.
+    the eigenvalues of the Markov chain :math:`P`. ``alpha = 0`` is the plain random
+    walk on the points, ``1/2`` the Fokker-Planck operator of their density, ``1`` the
+    Laplace-Beltrami operator, which does not depend on their density.
 
-    Differentiable in every argument where the eigenvalues are distinct; `entropy`
-    functions of this package are so everywhere. Costs :math:`O(n^2 d + n^3)` time and
+    Differentiable in every argument where the eigenvalues are distinct; the entropies
+    of this package are differentiable everywhere. Costs :math:`O(n^2 d + n^3)` time and
     :math:`2 n^2` numbers of memory.
 
     Args:
         x: Samples of a representation. Shape ``(n, d)``.
         bandwidth: Standard deviation :math:`\sigma` of the kernel, in the units of
-            ``x``, positive; or one for each point, where :math:`\sigma^2` is the
-            product of the two (self-tuning, see `local_bandwidths`). Shape ``()`` or
-            ``(n,)``.
+            ``x``, positive; or one for each point, in which case :math:`\sigma^2` is
+            the product of the two (self-tuning, see `local_bandwidths`). Shape ``()``
+            or ``(n,)``.
         alpha: Density exponent between 0 and 1.
         mask: Which points to count, booleans, for padded batches; the others may hold
-            anything, and add a zero each. With one bandwidth for all only. Shape
-            ``(n,)``.
+            anything, and each adds a zero eigenvalue. Only with one bandwidth for all
+            points. Shape ``(n,)``.
 
     Returns:
-        Eigenvalues, descending, the first 1. With one bandwidth none is negative, as
-        those that rounding leaves below zero are zero; a kernel with a bandwidth for
-        each point may have negative ones, and they descend by modulus. NaN if ``x`` is
-        not finite or an option not in its range. Shape ``(n,)``.
+        Eigenvalues, descending, the first 1. With one bandwidth none is negative: those
+        that rounding leaves below zero are set to zero; a kernel with a bandwidth for
+        each point may have negative ones, and they are sorted by modulus. NaN if ``x``
+        is not finite or an option is out of range. Shape ``(n,)``.
 
     Raises:
         ValueError: If the matrix of all pairs is too large to index.
@@ -86,7 +86,7 @@ def spectrum(
 def entropy_of_spectrum(
     eigenvalues: ArrayLike, *, diffusion_time: ArrayLike = 1.0
 ) -> jax.Array:
-    r"""Entropy of a spectrum.
+    r"""Shannon entropy of a spectrum at a diffusion time.
 
     .. math::
         S_t = -\sum_i p_i \log p_i, \qquad
@@ -97,7 +97,7 @@ def entropy_of_spectrum(
 
     Args:
         eigenvalues: Eigenvalues of any sign, order and scale. Shape ``(n,)``.
-        diffusion_time: Power :math:`t`, not negative; 0 gives ``log(n)``.
+        diffusion_time: Power :math:`t`, non-negative; 0 gives ``log(n)``.
 
     Returns:
         Entropy in nats, between 0 and ``log(n)``. NaN for a negative time, or if all
@@ -140,15 +140,15 @@ def spectral_entropy(
 
     so that :math:`e^{S_t}` is an effective number of diffusion modes. It depends on the
     number of points and on the scale of the data relative to ``bandwidth``: compare
-    clouds of one size, with a rule such as `median_bandwidth`. It is not Shannon's
+    clouds of equal size, with a rule such as `median_bandwidth`. It is not Shannon's
     entropy.
 
     Differentiable in every argument, to second order also where eigenvalues coincide;
     at ``diffusion_time=1`` the second derivative is infinite in directions that split
-    duplicates, and the finite value returned leaves them out. For times below 1 float32
-    resolves spectra that fall fast only poorly. Beyond 8 dimensions it resolves squared
-    distances to about :math:`10^{-7}` of the squared size of the cloud only: clusters
-    much narrower than the distances among them need float64. Costs
+    duplicates, and the finite value returned leaves them out. For times below 1,
+    float32 resolves rapidly decaying spectra only poorly. Beyond 8 dimensions it
+    resolves squared distances only to about :math:`10^{-7}` of the squared size of the
+    cloud: clusters much narrower than the distances among them need float64. Costs
     :math:`O(n^2 d + n^3)` time and :math:`2 n^2` numbers of memory.
 
     Args:
@@ -156,16 +156,16 @@ def spectral_entropy(
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive; or one for each point. :math:`\sqrt d` is a usual choice for
             standardised data. Shape ``()`` or ``(n,)``.
-        diffusion_time: Power :math:`t` of the diffusion matrix, not negative; larger
+        diffusion_time: Power :math:`t` of the diffusion matrix, non-negative; larger
             values keep only the coarse structure.
         alpha: Density exponent between 0 and 1.
         mask: Which points to count, booleans, for padded batches; the others may hold
-            anything, and n is the number of those counted. With one bandwidth for all
-            only. Shape ``(n,)``.
+            anything, and n is the number of those counted. Only with one bandwidth for
+            all points. Shape ``(n,)``.
 
     Returns:
         Entropy in nats, between 0 and ``log(n)``. NaN if no point is counted, ``x`` is
-        not finite or an option not in its range. Shape ``()``.
+        not finite or an option is out of range. Shape ``()``.
 
     Raises:
         ValueError: If the matrix of all pairs is too large to index.
@@ -207,20 +207,20 @@ def spectral_entropies(
     Entry :math:`(i, j)` is `spectral_entropy` :math:`S_{t_j}` at bandwidth
     :math:`\sigma_i`, from one matrix of distances, and one decomposition per bandwidth.
 
-    Differentiable as `spectral_entropy` is. Costs :math:`O(n^2 d + b n^3)` time for b
+    Differentiable like `spectral_entropy`. Costs :math:`O(n^2 d + b n^3)` time for b
     bandwidths and :math:`3 n^2` numbers of memory, its gradient :math:`b t n^2`.
 
     Args:
         x: Samples of a representation. Shape ``(n, d)``.
         bandwidths: Standard deviations of the kernel, positive. Shape ``(b,)``.
-        diffusion_times: Powers of the diffusion matrix, not negative. Shape ``(t,)``.
+        diffusion_times: Powers of the diffusion matrix, non-negative. Shape ``(t,)``.
         alpha: Density exponent between 0 and 1.
         mask: Which points to count, booleans, for padded batches; the others may hold
             anything, and n is the number of those counted. Shape ``(n,)``.
 
     Returns:
         Entropies in nats, between 0 and ``log(n)``; NaN if no point is counted, and
-        where an option is not in its range. Shape ``(b, t)``.
+        where an option is out of range. Shape ``(b, t)``.
 
     Raises:
         ValueError: If the matrix of all pairs is too large to index.

@@ -32,9 +32,9 @@ def stochastic_spectral_entropy(
 ) -> StochasticEntropy:
     r"""Estimate the spectral entropy of many points, with a standard error.
 
-    The same quantity as `spectral_entropy`, at several times :math:`t`, without the
-    spectrum: both sums of :math:`S_t = \log Z - t L / Z`, with :math:`Z = \sum_i
-    \lambda_i^t` and :math:`L = \sum_i \lambda_i^t \log \lambda_i`, are traces of
+    The same quantity as `spectral_entropy`, at several times :math:`t`, without
+    computing the spectrum: both sums of :math:`S_t = \log Z - t L / Z`, with :math:`Z =
+    \sum_i \lambda_i^t` and :math:`L = \sum_i \lambda_i^t \log \lambda_i`, are traces of
     functions of the operator.
 
     1. A block Krylov subspace gives the leading eigenvalues. Those whose eigenvectors
@@ -46,29 +46,29 @@ def stochastic_spectral_entropy(
     Which to use: `spectral_entropy`, which is exact and differentiable, up to a few
     thousand points; this function beyond. From about 2000 points it is the faster one,
     and from 46341 on the only one. It is made for times from 1 on: at smaller times
-    rounding of the smallest eigenvalues dominates, as the standard error then says.
+    rounding of the smallest eigenvalues dominates, which the standard error then shows.
 
     Not differentiable: gradients are zero. Costs :math:`O(n^2 (d + r + m p))` time for
     r columns of the subspace and :math:`m = 20` steps of p probes, and :math:`n^2`
     numbers of memory; or in blocks of b rows :math:`n (b + 3 r + m p)` numbers, and the
-    kernel anew for each of the :math:`m + 11` products.
+    kernel is recomputed for each of the :math:`m + 11` products.
 
     Args:
         key: Random key for the subspace and the probes.
         x: Samples of a representation. Shape ``(n, d)``.
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive.
-        diffusion_times: Powers of the diffusion matrix, not negative. Shape ``(t,)``.
+        diffusion_times: Powers of the diffusion matrix, non-negative. Shape ``(t,)``.
         alpha: Density exponent between 0 and 1.
         num_probes: Random vectors, at least 2.
         subspace_size: Columns of the subspace, rounded up to a multiple of eight. Up to
             twice as many points have their spectrum computed.
-        block_size: Rows of the kernel held at once. ``None`` holds the whole kernel up
-            to 16384 points, and about 8 mebibytes beyond.
+        block_size: Rows of the kernel held in memory at once. ``None`` holds the whole
+            kernel up to 16384 points, and about 8 mebibytes beyond.
 
     Returns:
-        The estimate, where a time is negative, ``x`` not finite or an option not in its
-        range with NaN as value and error.
+        The estimate; its value and error are NaN where a time is negative, ``x`` is not
+        finite or an option is out of range.
 
     References:
         Liao et al., `Assessing neural network representations during training using

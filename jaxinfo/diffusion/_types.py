@@ -6,7 +6,7 @@ import jax
 
 
 class SpectralMutualInformation(NamedTuple):
-    """How much less entropy classes have than subsets of all points of their sizes.
+    """Diffusion spectral mutual information, and the entropies it is computed from.
 
     Attributes:
         value: The information, in nats. Shape ``()``.
@@ -27,13 +27,14 @@ class SpectralMutualInformation(NamedTuple):
 
 
 class StochasticEntropy(NamedTuple):
-    """Estimates of spectral entropies.
+    """Estimates of spectral entropies, with standard errors.
 
     Attributes:
         value: Entropies, in nats. Shape ``(t,)``.
         standard_error: Their standard errors, from the random vectors, the quadrature
             and rounding; 0 where the spectrum was computed. Shape ``(t,)``.
-        num_deflated: Eigenvalues that were computed, an integer. Shape ``()``.
+        num_deflated: Number of eigenvalues that were computed, an integer. Shape
+            ``()``.
     """
 
     value: jax.Array

@@ -1,6 +1,6 @@
-"""How well latents and factors of variation stand for each other.
+"""How well latents and factors of variation represent each other.
 
-Scores of disentanglement by information, in nats, and by what they are compared with.
+Scores of disentanglement from information, in nats, and others for comparison.
 """
 
 from jaxinfo.disentanglement._aggregators import (

@@ -14,7 +14,7 @@ from jaxinfo.disentanglement._types import Dci, InfoMC
 def mutual_information_gap(
     information: ArrayLike, factor_entropies: ArrayLike
 ) -> jax.Array:
-    r"""Mutual information gap (MIG): whether one latent alone tells about each factor.
+    r"""Mutual information gap (MIG): whether one latent alone captures each factor.
 
     With :math:`I_k^{(1)}` and :math:`I_k^{(2)}` the largest and second largest
     information over the latents,
@@ -26,14 +26,14 @@ def mutual_information_gap(
     Costs :math:`O(d k)`.
 
     Args:
-        information: Information of each latent and each factor, in nats, not negative,
+        information: Information of each latent and each factor, in nats, non-negative,
             by any estimate. Shape ``(d, k)``.
         factor_entropies: Entropies of the factors, in nats. Shape ``(k,)``.
 
     Returns:
         Gap, dimensionless, between 0 and 1 where information is at most the entropy. A
-        factor of entropy 0 counts as 0; of a single latent the second largest is 0. NaN
-        if an entry is. Shape ``()``.
+        factor of entropy 0 counts as 0; with a single latent, the second largest is 0.
+        NaN if any entry is NaN. Shape ``()``.
 
     References:
         Chen et al., `Isolating sources of disentanglement in variational autoencoders
@@ -57,7 +57,7 @@ def mutual_information_gap(
 def mutual_information_gap_sup(
     information: ArrayLike, factor_entropies: ArrayLike
 ) -> jax.Array:
-    r"""MIG-sup: whether each latent tells about one factor alone.
+    r"""MIG-sup: whether each latent captures one factor alone.
 
     With :math:`n_{lk} = I_{lk} / H(y_k)`, and :math:`n_l^{(1)}`, :math:`n_l^{(2)}` the
     largest and second largest of a latent over the factors,
@@ -65,20 +65,20 @@ def mutual_information_gap_sup(
     .. math::
         \frac1d \sum_l \left(n_l^{(1)} - n_l^{(2)}\right) .
 
-    Latents that tell nothing count as 0, so unused ones lower it.
+    Uninformative latents count as 0, so unused ones lower it.
 
     Differentiable; where entries tie, its gradient is between those on either side.
     Costs :math:`O(d k)`.
 
     Args:
-        information: Information of each latent and each factor, in nats, not negative,
+        information: Information of each latent and each factor, in nats, non-negative,
             by any estimate. Shape ``(d, k)``.
         factor_entropies: Entropies of the factors, in nats. Shape ``(k,)``.
 
     Returns:
         Gap, dimensionless, between 0 and 1 where information is at most the entropy.
-        About a factor of entropy 0 the share told is 0; of a single factor the second
-        largest is 0. NaN if an entry is. Shape ``()``.
+        The share of a factor of entropy 0 is 0; with a single factor, the second
+        largest is 0. NaN if any entry is NaN. Shape ``()``.
 
     References:
         Li et al., `Progressive learning and disentanglement of hierarchical
@@ -99,9 +99,9 @@ def mutual_information_gap_sup(
 
 @compiled.jit
 def dcimig(information: ArrayLike, factor_entropies: ArrayLike) -> jax.Array:
-    r"""DCIMIG: the gaps of latents between factors, each given to its best factor.
+    r"""DCIMIG: the gap of each latent between factors, credited to its best factor.
 
-    With :math:`g_l` the largest less the second largest information of a latent over
+    With :math:`g_l` the largest minus the second largest information of a latent over
     the factors, and :math:`k_l` the factor of the largest,
 
     .. math::
@@ -111,14 +111,15 @@ def dcimig(information: ArrayLike, factor_entropies: ArrayLike) -> jax.Array:
     Costs :math:`O(d k)`.
 
     Args:
-        information: Information of each latent and each factor, in nats, not negative,
+        information: Information of each latent and each factor, in nats, non-negative,
             by any estimate. Shape ``(d, k)``.
         factor_entropies: Entropies of the factors, in nats. Shape ``(k,)``.
 
     Returns:
         Score, dimensionless, between 0 and 1 where information is at most the entropy.
-        A factor that is no latent's best adds 0; of a single factor the second largest
-        is 0; 0 if all entropies are. NaN if an entry is. Shape ``()``.
+        A factor that is not the best one of any latent adds 0; with a single factor,
+        the second largest is 0; 0 if all entropies are 0. NaN if any entry is NaN.
+        Shape ``()``.
 
     References:
         Sepliarskaia, Kiseleva and de Rijke, `How to not measure disentanglement
@@ -145,10 +146,10 @@ def jemmig(
     *,
     num_bins: int,
 ) -> jax.Array:
-    r"""JEMMIG, normalised: the gap of each factor, less what its latent tells besides.
+    r"""Normalised JEMMIG: the gap of each factor, minus its latent's other information.
 
-    With :math:`z^*` the latent that tells most about a factor, the largest and second
-    largest information as in `mutual_information_gap`, and b bins,
+    With :math:`z^*` the latent with the most information about a factor, the largest
+    and second largest information as in `mutual_information_gap`, and b bins,
 
     .. math::
         \frac1K \sum_k 1 - \frac{H(z^*) + H(y_k) - 2 I_k^{(1)} + I_k^{(2)}}
@@ -158,7 +159,7 @@ def jemmig(
     Costs :math:`O(d k)`.
 
     Args:
-        information: Information of each latent and each factor, in nats, not negative,
+        information: Information of each latent and each factor, in nats, non-negative,
             as `binned_information` and `soft_binned_information` give it. Shape ``(d,
             k)``.
         latent_entropies: Entropies of the latents, cut into the same bins, in nats.
@@ -167,11 +168,12 @@ def jemmig(
         num_bins: Number b of these bins, at least 2. Static.
 
     Returns:
-        Score, dimensionless, between 0 and 1 for information of tables. A latent that
-        tells nothing scores the higher the less entropy it has: codes that are all
-        constant have ``log(num_bins) / (H(y) + log(num_bins))``, and not 0. A factor of
-        entropy 0 counts as 0; of a single latent the second largest is 0. NaN if an
-        entry is, as the entropies of `neighbor_information` are. Shape ``()``.
+        Score, dimensionless, between 0 and 1 for information of tables. An
+        uninformative latent scores higher the less entropy it has: codes that are all
+        constant score ``log(num_bins) / (H(y) + log(num_bins))``, not 0. A factor of
+        entropy 0 counts as 0; with a single latent, the second largest is 0. NaN if any
+        entry is NaN, as the latent entropies of `neighbor_information` are. Shape
+        ``()``.
 
     References:
         Do and Tran, `Theory and evaluation metrics for learning disentangled
@@ -203,25 +205,26 @@ def jemmig(
 
 @compiled.jit
 def modularity(information: ArrayLike) -> jax.Array:
-    r"""Modularity: whether each latent tells about one factor alone.
+    r"""Modularity: whether each latent captures one factor alone.
 
     .. math::
         \frac1d \sum_l 1 - \frac{\sum_k I_{lk}^2 - \max_k I_{lk}^2}
         {(K - 1) \max_k I_{lk}^2} .
 
     Noise does not score 0, as the bias of binned information is larger for factors of
-    more classes: codes of noise have 0.66 with 2000 points, 20 bins and 3 to 8 classes.
+    more classes: codes of pure noise score 0.66 with 2000 points, 20 bins and 3 to 8
+    classes.
 
     Differentiable; where entries tie, its gradient is between those on either side.
     Costs :math:`O(d k)`.
 
     Args:
         information: Information of each latent and each of at least two factors, in
-            nats, not negative, by any estimate. Shape ``(d, k)``.
+            nats, non-negative, by any estimate. Shape ``(d, k)``.
 
     Returns:
-        Score, dimensionless, between 0 and 1. A latent that tells nothing at all counts
-        as 0. NaN if an entry is. Shape ``()``.
+        Score, dimensionless, between 0 and 1. An entirely uninformative latent counts
+        as 0. NaN if any entry is NaN. Shape ``()``.
 
     Raises:
         ValueError: If there is one factor.
@@ -250,7 +253,7 @@ def modularity(information: ArrayLike) -> jax.Array:
 def dci(importance: ArrayLike) -> Dci:
     r"""Disentanglement and completeness (DCI) of a matrix of importances.
 
-    With :math:`H` the entropy of a row or a column that is made to sum to one,
+    With :math:`H` the entropy of a row or a column that is normalised to sum to one,
 
     .. math::
         D = \sum_l \rho_l \left(1 - \frac{H(R_{l \cdot})}{\log K}\right), \qquad
@@ -267,9 +270,9 @@ def dci(importance: ArrayLike) -> Dci:
             two factors, not negative, in any unit. Shape ``(d, k)``.
 
     Returns:
-        Two scores, dimensionless, between 0 and 1; both 0 if nothing matters to
-        anything. Rows and columns of zeros have no share. NaN if an entry is negative
-        or not finite.
+        Two scores, dimensionless, between 0 and 1; both 0 if all importances are 0.
+        Rows and columns of zeros have no share. NaN if an entry is negative or not
+        finite.
 
     Raises:
         ValueError: If there is one latent or one factor.
@@ -314,24 +317,25 @@ def infomec(
         \mathrm{InfoC} = \frac{\frac1K \sum_k \frac{\max_l n_{lk}}{\sum_l n_{lk}} -
         \frac1A}{1 - \frac1A} .
 
-    Latents that carry nothing but noise lower both much, so that those in use should be
-    told: ``active``.
+    Latents that carry only noise lower both scores considerably, so specify which ones
+    are in use by ``active``.
 
     Differentiable; where entries tie, its gradient is between those on either side.
     Costs :math:`O(d k)`.
 
     Args:
         information: Information of each of at least two latents and each of at least
-            two factors, in nats, not negative, by any estimate. Shape ``(d, k)``.
+            two factors, in nats, non-negative, by any estimate. Shape ``(d, k)``.
         factor_entropies: Entropies of the factors, in nats. Shape ``(k,)``.
-        active: Which latents are in use; by default all. What the others tell may be
-            NaN. Shape ``(d,)``, boolean.
+        active: Which latents are in use; by default all. The information of the others
+            may be NaN. Shape ``(d,)``, boolean.
 
     Returns:
-        Two scores, dimensionless, between 0 and 1. A latent that tells nothing, and a
-        factor that nothing is told about, as one of entropy 0, add 0 to their mean, as
-        evenly spread ones do. Compactness is NaN with one active latent, and both are
-        with none; NaN also if an entry of active latents is.
+        Two scores, dimensionless, between 0 and 1. An uninformative latent, and a
+        factor that no latent is informative about, such as one of entropy 0, contribute
+        0 to their mean, as evenly spread ones do. Compactness is NaN with one active
+        latent, and both scores are NaN with none, or if an entry of active latents is
+        NaN.
 
     Raises:
         ValueError: If there is one latent or one factor.
@@ -368,7 +372,7 @@ def infomec(
 
 @compiled.jit
 def attribute_predictability_gap(scores: ArrayLike) -> jax.Array:
-    r"""Separated attribute predictability (SAP): the gap of the best two latents.
+    r"""Separated attribute predictability (SAP): the gap between the best two latents.
 
     With :math:`S_k^{(1)}` and :math:`S_k^{(2)}` the largest and second largest score
     over the latents,
@@ -384,8 +388,8 @@ def attribute_predictability_gap(scores: ArrayLike) -> jax.Array:
             classifiers, or `squared_correlations`. Not negative. Shape ``(d, k)``.
 
     Returns:
-        Gap, in the units of the scores, not negative. Of a single latent the second
-        largest is 0. NaN if an entry is. Shape ``()``.
+        Gap, in the units of the scores, not negative. With a single latent, the second
+        largest is 0. NaN if any entry is NaN. Shape ``()``.
 
     References:
         Kumar, Sattigeri and Balakrishnan, `Variational inference of disentangled latent

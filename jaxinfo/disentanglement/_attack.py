@@ -22,7 +22,7 @@ def redundancy_attack(
     strength: ArrayLike,
     rotation: ArrayLike | None = None,
 ) -> fingerprint.FullGaussian:
-    r"""Posteriors with noisy, mixed copies of all latents added.
+    r"""Append noisy, mixed copies of all latents to the posteriors.
 
     With :math:`\varepsilon \sim N(0, I)` and an orthogonal U,
 
@@ -32,9 +32,10 @@ def redundancy_attack(
         \right), \quad L = \begin{pmatrix} \operatorname{diag} \sigma & 0 \\
         \alpha U \operatorname{diag} \sigma & I \end{pmatrix} .
 
-    The copies make what single latents tell redundant, the more the stronger they are,
-    and leave the latents as they were: a score of disentanglement should fall. Latents
-    and copies depend on each other given the data: use `full_unibound`.
+    The copies make the information of single latents redundant, the more so the
+    stronger they are, and leave the latents themselves unchanged: a score of
+    disentanglement should fall. Latents and copies depend on each other given the data:
+    use `full_unibound`.
 
     Differentiable in every argument. Costs :math:`O(n d^2)`.
 
@@ -94,7 +95,7 @@ def redundancy_attack(
 def attack_oracle(
     levels: ArrayLike, *, variance: ArrayLike, strength: ArrayLike
 ) -> AttackOracle:
-    r"""Exact atoms of a latent that is its factor with noise, under the attack.
+    r"""Exact atoms of a latent that is its factor plus noise, after the attack.
 
     The factor takes each level :math:`s` with the same probability, other factors are
     independent of it, and each has such a latent of its own. After `redundancy_attack`
@@ -105,7 +106,8 @@ def attack_oracle(
     .. math::
         U = I(\sigma^2) - R, \qquad R = I(\sigma^2 + 1/\alpha^2), \qquad S = 0 ,
 
-    and all bounds of UniBound are tight: what estimates should reach, but for sampling.
+    and all bounds of UniBound are tight: estimates should reach these values, up to
+    sampling error.
 
     Differentiable in every argument. Costs :math:`O(v^2)`, 2001 nodes each.
 

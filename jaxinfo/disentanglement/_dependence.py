@@ -12,15 +12,16 @@ from jaxinfo.disentanglement import _columns
 
 @compiled.jit(static_argnames=("num_bins",))
 def mutual_information_score(codes: ArrayLike, *, num_bins: int = 20) -> jax.Array:
-    r"""Mean information of all pairs of latents, cut into bins.
+    r"""Mean mutual information of all pairs of binned latents.
 
     With the bins of `binned_information`,
 
     .. math::
         \frac{1}{d (d - 1)} \sum_{l \ne m} I(z_l; z_m) .
 
-    High by about :math:`(b - 1)^2 / 2n` for b bins that occur. Not differentiable: the
-    gradient is zero. Costs :math:`O(n d^2)` time and :math:`O(n d + d^2)` memory.
+    Biased upwards by about :math:`(b - 1)^2 / 2n` for b bins that occur. Not
+    differentiable: the gradient is zero. Costs :math:`O(n d^2)` time and :math:`O(n d +
+    d^2)` memory.
 
     Args:
         codes: Codes of the points, one column per latent, at least two. Shape ``(n,
@@ -29,7 +30,8 @@ def mutual_information_score(codes: ArrayLike, *, num_bins: int = 20) -> jax.Arr
 
     Returns:
         Information in nats, between 0 and ``log(num_bins)``, up to rounding. A constant
-        column tells 0 about the others. NaN if a code is not finite. Shape ``()``.
+        column has information 0 with the others. NaN if a code is not finite. Shape
+        ``()``.
 
     Raises:
         ValueError: If there is one latent.
@@ -73,9 +75,9 @@ def gaussian_total_correlation(covariance: ArrayLike) -> jax.Array:
         \tfrac12 \left(\sum_i \log \Sigma_{ii} - \log\det\Sigma\right)
         = -\tfrac12 \sum_i \log\Big(1 - \sum_{j < i} L_{ij}^2\Big) ,
 
-    L the Cholesky factor of the correlation matrix. The second form is computed: weak
-    correlation keeps its digits, and scales do not matter. Differentiable. Costs
-    :math:`O(d^3)`.
+    L the Cholesky factor of the correlation matrix. The second form is computed, so
+    that weak correlations do not lose precision and scales do not matter.
+    Differentiable. Costs :math:`O(d^3)`.
 
     Args:
         covariance: Symmetric positive-definite covariance; only its lower triangle is
@@ -83,8 +85,8 @@ def gaussian_total_correlation(covariance: ArrayLike) -> jax.Array:
 
     Returns:
         Total correlation in nats, not negative, 0 for one latent; NaN if ``covariance``
-        is not positive definite, as for a latent that is constant: leave it out. Shape
-        ``()``.
+        is not positive definite, as with a constant latent, which should be left out.
+        Shape ``()``.
 
     References:
         Watanabe, `Information theoretical analysis of multivariate correlation
@@ -123,11 +125,11 @@ def gaussian_wasserstein_correlation(covariance: ArrayLike) -> jax.Array:
 
     F any factor :math:`\Sigma = F F^\top` and U the orthogonal matrix nearest to
     :math:`F^\top E^{1/2}`. The last form is computed: a sum of squares, so that small
-    distances keep their digits. Divide by the trace for a number without unit.
+    distances do not lose precision. Divide by the trace for a dimensionless number.
 
     Differentiable, by the optimal transport itself, so that equal eigenvalues are no
     obstacle. Where latents determine each other linearly the derivative towards
-    independence is infinite: what is returned then is finite and of no use. Costs
+    independence is infinite: the value returned there is finite but meaningless. Costs
     :math:`O(d^3)`.
 
     Args:
@@ -137,9 +139,9 @@ def gaussian_wasserstein_correlation(covariance: ArrayLike) -> jax.Array:
     Returns:
         Squared distance, in the units of the covariance, not negative, 0 for one
         latent. Constant latents, of variance 0, add nothing. Where the matrix is
-        singular otherwise, right to the square root of the rounding unit. NaN if a
-        variance is negative or an eigenvalue of the correlations is by more than
-        rounding. Shape ``()``.
+        singular otherwise, accurate to the square root of machine epsilon. NaN if a
+        variance is negative, or an eigenvalue of the correlations is negative by more
+        than rounding. Shape ``()``.
 
     References:
         Dowson and Landau, `The Fréchet distance between multivariate normal

@@ -21,7 +21,7 @@ def latent_information(
     logits: ArrayLike | None = None,
     block_size: int | None = None,
 ) -> LatentInformation:
-    r"""Information of each latent, of all others, and of all, by given samples.
+    r"""Information about factors in each latent, in all others and in all, by sampling.
 
     With the posteriors :math:`q(z|x_j)` of a whole data set, a set s of latents has the
     densities
@@ -31,12 +31,13 @@ def latent_information(
         q(z_s|y_k = v) = \frac1{n_{kv}} \sum_{j: y_{jk} = v} q(z_s|x_j), \\
         I(y_k;z_s) = \frac1m \sum_i \log \frac{q(z_{is}|y_k = y_{ik})}{q(z_{is})} .
 
-    Every posterior counts: a subset of them, instead of a subset of samples, would bias
+    All posteriors are needed: a subset of them, unlike a subset of samples, would bias
     the information badly. One pass gives all sets and factors.
 
     Differentiable in samples, means, log variances and logits. Costs :math:`O(m n d)`
     exponentials and :math:`O(m n d c)` flops of a matrix product for c classes in all,
-    in memory for ``block_size`` samples beside 4096 data points, in reverse mode too.
+    in memory for ``block_size`` samples and 4096 data points at once, in reverse mode
+    too.
 
     Args:
         samples: Samples of the latents, the states of categorical ones (whole numbers
@@ -47,20 +48,20 @@ def latent_information(
         log_variances: Logarithms of their variances. Shape ``(n, d)``.
         factors: Factors of the data points, integers from 0 to ``num_classes[k] - 1``,
             or booleans. Shape ``(n, k)``.
-        num_classes: Number of classes of each factor; some may not occur. Static.
+        num_classes: Number of classes of each factor; some may be absent. Static.
         logits: Logits of further, categorical latents. Shape ``(n, e, c)``.
-        block_size: Samples that are held at once; None is 16. Static.
+        block_size: Samples held in memory at once; None is 16. Static.
 
     Returns:
-        Information in nats with standard errors, which for few samples may be negative;
-        a factor with one value, and a posterior that is the same for all points, give 0
-        up to rounding. NaN for factors with a label that is no class, or that no data
-        point has, and if a sample or a posterior is not finite or a state is none;
-        ``-inf`` if a sample is next to impossible in its class, as if it was not drawn
-        there.
+        Information in nats, which may be negative for few samples, with standard
+        errors; a factor with one value, and a posterior that is the same for all
+        points, give 0 up to rounding. NaN for factors with a label that is out of range
+        or that no data point has, and if a sample or a posterior is not finite or a
+        state is invalid; ``-inf`` if a sample is practically impossible in its class,
+        as if it was not drawn there.
 
     Raises:
-        ValueError: If ``num_classes`` has not one positive number per factor.
+        ValueError: If ``num_classes`` does not hold one positive number per factor.
 
     References:
         Tokui and Sato, `Disentanglement analysis with partial information decomposition
@@ -114,7 +115,7 @@ def full_latent_information(
     num_classes: tuple[int, ...],
     block_size: int | None = None,
 ) -> LatentInformation:
-    r"""Information of latents with full covariances, by given samples.
+    r"""Information about factors in latents with full covariances, by sampling.
 
     That of `latent_information`, where the densities of one latent, and of all others,
     are exact marginals of each posterior: with :math:`w = L^{-1} (z - m)` and :math:`a`
@@ -125,7 +126,7 @@ def full_latent_information(
         \right|^2 - \log (|a| \det L) + \text{const.}
 
     Differentiable in samples, means and factors of the covariances. Costs :math:`O(m n
-    (d^2 + d c))`, in memory for ``block_size`` samples beside 4096 data points.
+    (d^2 + d c))`, in memory for ``block_size`` samples and 4096 data points at once.
 
     Args:
         samples: Samples of the latents. Shape ``(m, d)``.
@@ -135,14 +136,14 @@ def full_latent_information(
         scale_trils: Cholesky factors of their covariances, with positive diagonals.
             Shape ``(n, d, d)``.
         factors: Factors of the data points. Shape ``(n, k)``.
-        num_classes: Number of classes of each factor; some may not occur. Static.
-        block_size: Samples that are held at once; None is 16. Static.
+        num_classes: Number of classes of each factor; some may be absent. Static.
+        block_size: Samples held in memory at once; None is 16. Static.
 
     Returns:
-        Information in nats with standard errors, as `latent_information`.
+        Information in nats with standard errors, as for `latent_information`.
 
     Raises:
-        ValueError: If ``num_classes`` has not one positive number per factor.
+        ValueError: If ``num_classes`` does not hold one positive number per factor.
 
     References:
         Tokui and Sato, `Disentanglement analysis with partial information decomposition

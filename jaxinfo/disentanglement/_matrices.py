@@ -23,7 +23,7 @@ def binned_information(
     num_classes: tuple[int, ...],
     num_bins: int = 20,
 ) -> InformationMatrix:
-    r"""Information of each latent, cut into bins, and each factor.
+    r"""Mutual information of each binned latent and each factor.
 
     Each column of codes is cut into bins of equal width between its minimum and its
     maximum, whose lower edges are closed, the last bin on both sides. With
@@ -32,8 +32,9 @@ def binned_information(
     .. math::
         I_{lk} = \sum_{bv} p_{bv} \log \frac{p_{bv}}{p_b \, p_v} .
 
-    The estimate is high by about :math:`(b - 1)(v - 1) / 2n` for b bins and v classes
-    that occur: noise seems to tell something, and more about factors of more classes.
+    The estimate is biased upwards by about :math:`(b - 1)(v - 1) / 2n` for b bins and v
+    classes that occur: noise seems informative, the more so about factors of more
+    classes.
 
     Not differentiable: the gradient is zero; that of `soft_binned_information` is not.
     Costs :math:`O(n d k)` time and :math:`O(n (d + k) + d b c)` memory for c classes of
@@ -43,17 +44,17 @@ def binned_information(
         codes: Codes of the points, one column per latent. Shape ``(n, d)``.
         factors: Factors of variation that the points were made from, integers from 0
             to ``num_classes[k] - 1``, or booleans. Shape ``(n, k)``.
-        num_classes: Number of classes of each factor; some may not occur. Static.
+        num_classes: Number of classes of each factor; some may be absent. Static.
         num_bins: Number of bins, at least 2. Static.
 
     Returns:
         Information in nats, between 0 and the smaller entropy, and the entropies of
-        the bins and of the factors. A constant column is in one bin and tells 0, and 0
-        is told about a factor with one value. NaN for columns of codes with an entry
-        that is not finite, and for factors with a label that is no class.
+        the bins and of the factors. A constant column is in one bin and has information
+        0, as has a factor with one value. NaN for columns of codes with an entry that
+        is not finite, and for factors with an out-of-range label.
 
     Raises:
-        ValueError: If ``num_classes`` has not one positive number per factor.
+        ValueError: If ``num_classes`` does not hold one positive number per factor.
 
     References:
         Locatello et al., `Challenging common assumptions in the unsupervised learning
@@ -99,7 +100,7 @@ def soft_binned_information(
     num_bins: int = 100,
     limit: ArrayLike = 4.0,
 ) -> InformationMatrix:
-    r"""Information of Gaussian latents, cut into bins, and each factor.
+    r"""Mutual information of each softly binned Gaussian latent and each factor.
 
     Bins of equal width on :math:`[-L, L]`, the outer two open to infinity. A sample of
     a posterior falls into bin b with probability :math:`P_{ib}`, so that
@@ -108,37 +109,38 @@ def soft_binned_information(
         p_{bv} = \frac1n \sum_{i: y_i = v} P_{ib}, \qquad
         I_{lk} = \sum_{bv} p_{bv} \log \frac{p_{bv}}{p_b \, p_v} .
 
-    A lower bound of the information of the samples themselves, tight for bins narrower
-    than the posteriors. Smooth, where `binned_information` has steps: an objective.
-    On a batch it is high, as own posteriors weigh more there.
+    A lower bound on the information of the samples themselves, tight for bins narrower
+    than the posteriors. Smooth where `binned_information` has steps, so that it can
+    serve as an objective. On a batch it is biased upwards, as the posterior of each
+    point itself weighs more there.
 
     Differentiable in means and log variances, everywhere. Both tails of a posterior
-    keep their digits; the mass of a bin is right to the rounding of the tail on its
-    side of the mean, 6e-8 at most in single precision. Standard deviations are taken to
-    be no more than about 17 (float32) or 138 (float64) orders of magnitude from one.
-    Costs :math:`O(n d b)` normal tails and :math:`O(n d b c)` flops in matrix products
-    for c classes of all factors together, in blocks of points, so that memory is
-    :math:`O(n (d + k) + d b c)`, in reverse mode too.
+    keep full precision; the mass of a bin is accurate to the rounding of the tail on
+    its side of the mean, 6e-8 at most in single precision. Standard deviations are
+    taken to be no more than about 17 (float32) or 138 (float64) orders of magnitude
+    from one. Costs :math:`O(n d b)` normal tails and :math:`O(n d b c)` flops in matrix
+    products for c classes of all factors together, in blocks of points, so that memory
+    is :math:`O(n (d + k) + d b c)`, in reverse mode too.
 
     Args:
         means: Means of the posteriors, one column per latent. Shape ``(n, d)``.
         log_variances: Logarithms of their variances. Shape ``(n, d)``.
         factors: Factors of variation that the points were made from, integers from 0
             to ``num_classes[k] - 1``, or booleans. Shape ``(n, k)``.
-        num_classes: Number of classes of each factor; some may not occur. Static.
+        num_classes: Number of classes of each factor; some may be absent. Static.
         num_bins: Number of bins, at least 2. Static.
-        limit: Where the outer bins begin to be open, :math:`L`, in the units of the
-            means. Positive scalar.
+        limit: End :math:`L` of the binned range, where the open outer bins begin, in
+            the units of the means. Positive scalar.
 
     Returns:
         Information in nats, between 0 and the smaller entropy, and the entropies of
         the bins and of the factors. A latent whose posterior is the same for all points
-        tells 0, and 0 is told about a factor with one value. NaN for latents with a
-        mean or log variance that is not finite, for factors with a label that is no
-        class, and where ``limit`` is not positive.
+        has information 0, as has a factor with one value. NaN for latents with a mean
+        or log variance that is not finite, for factors with an out-of-range label, and
+        if ``limit`` is not positive.
 
     Raises:
-        ValueError: If ``num_classes`` has not one positive number per factor.
+        ValueError: If ``num_classes`` does not hold one positive number per factor.
 
     References:
         Do and Tran, `Theory and evaluation metrics for learning disentangled
@@ -195,20 +197,21 @@ def neighbor_information(
     num_classes: tuple[int, ...],
     num_neighbors: int = 10,
 ) -> InformationMatrix:
-    r"""Information of each latent and each factor, by nearest neighbours (Ross).
+    r"""Mutual information of each latent and each factor, by nearest neighbours (Ross).
 
     For a point i of a class of :math:`N_i > 1` points, with :math:`K_i = \min(K, N_i -
     1)`, :math:`r_i` the distance of its :math:`K_i`-th neighbour in its class, and
     :math:`m_i` the number of points of all classes that are strictly nearer than that,
-    itself too,
+    including itself,
 
     .. math::
         I = \max(0, \psi(n) + \langle \psi(K_i) - \psi(N_i) - \psi(m_i) \rangle) .
 
-    Points alone in their class are left out, as neighbours too, and of n. Without bins
-    there is no bias that grows with them; but points that coincide fake information, as
-    nobody is nearer than a neighbour at distance zero: for data that repeat rows, add a
-    little noise first (``neighbors.break_ties``).
+    Points that are alone in their class are left out, also as neighbours and in n.
+    Without bins there is no bias that grows with their number; but points that coincide
+    create spurious information, as no point is nearer than a neighbour at distance
+    zero: for data with repeated rows, add a little noise first
+    (``neighbors.break_ties``).
 
     Not differentiable: the gradient is zero, as points are counted. Costs :math:`O(d k
     n (K + \log n))` time, one pair of columns after another, and :math:`O(n (d + k))`
@@ -218,20 +221,20 @@ def neighbor_information(
         codes: Codes of the points, one column per latent. Shape ``(n, d)``.
         factors: Factors of variation that the points were made from, integers from 0
             to ``num_classes[k] - 1``, or booleans. Shape ``(n, k)``.
-        num_classes: Number of classes of each factor; some may not occur. Static.
+        num_classes: Number of classes of each factor; some may be absent. Static.
         num_neighbors: Number K of neighbours in a class; classes may be smaller.
             Static.
 
     Returns:
         Information in nats, not negative, and at most about the entropy of the factor,
-        which it may exceed a little; the entropies of the factors; those of latents,
-        which have no bins, are NaN. A constant column tells 0, and 0 is told about a
+        which it may slightly exceed; the entropies of the factors; those of latents,
+        which have no bins, are NaN. A constant column has information 0, as has a
         factor with one value. NaN for columns of codes with an entry that is not
-        finite, and for factors with a label that is no class, or with no class of two
+        finite, and for factors with an out-of-range label or without a class of two
         points.
 
     Raises:
-        ValueError: If ``num_classes`` has not one positive number per factor.
+        ValueError: If ``num_classes`` does not hold one positive number per factor.
 
     References:
         Ross, `Mutual information between discrete and continuous data sets
@@ -275,9 +278,9 @@ def squared_correlations(codes: ArrayLike, factors: ArrayLike) -> jax.Array:
         \rho^2_{lk} = \frac{\operatorname{Cov}(z_l, y_k)^2}
         {\operatorname{Var}(z_l) \operatorname{Var}(y_k)} ,
 
-    with the classes of a factor taken as numbers. The share of its variance that the
-    best line through the codes explains: for `attribute_predictability_gap`. Neither
-    units nor origins matter, at whatever scale.
+    with the classes of a factor taken as numbers. It is the share of the factor's
+    variance that the best linear fit to the codes explains, for use in
+    `attribute_predictability_gap`. Units and origins do not matter, at any scale.
 
     Differentiable in the codes. Costs :math:`O(n d k)`.
 

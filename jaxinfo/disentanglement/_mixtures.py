@@ -20,16 +20,16 @@ def mixture_decomposition(
     dim_y: int,
     num_nodes: int = 1024,
 ) -> MixtureDecomposition:
-    r"""Decomposition of what two blocks of a mixture tell about the third.
+    r"""Decomposition of the information of two blocks of a mixture about the third.
 
     .. math::
         I(X;T) = E_p[\log p(x, t) - \log p(x) - \log p(t)]
 
-    and likewise for y and for both, of the same nodes of integration, so that errors
-    that they share cancel in the atoms; the redundancy is the largest there can be,
-    :math:`\min(I(X;T), I(Y;T))`, beside the bounds that hold for every measure. For
-    continuous variables of any law: fit a mixture to the joint samples (``gmm.select``)
-    first.
+    and likewise for y and for both, on the same integration nodes, so that common
+    errors cancel in the atoms; the redundancy is the largest possible,
+    :math:`\min(I(X;T), I(Y;T))`, and the bounds that hold for every measure are given
+    as well. For continuous variables of any distribution: fit a mixture to the joint
+    samples (``gmm.select``) first.
 
     Differentiable in the mixture. Costs :math:`O(s k d^2)` time for s nodes in all.
 
@@ -42,9 +42,9 @@ def mixture_decomposition(
             a power of two. Static.
 
     Returns:
-        Atoms and bounds in nats, not negative up to the errors of integration, which
-        are given; a mixture of one component is integrated in closed form. The
-        sampling error of the fit is not in them.
+        Atoms and bounds in nats, non-negative up to the errors of integration, which
+        are given; a mixture of one component is integrated in closed form. The sampling
+        error of the fit is not included.
 
     Raises:
         ValueError: If a variable is left without coordinates, or ``num_nodes`` is not a

@@ -15,7 +15,7 @@ def scores(
     num_classes: tuple[int, ...],
     num_bins: int = 20,
 ) -> Scores:
-    r"""Scores of disentanglement of codes whose factors of variation are known.
+    r"""Disentanglement scores of codes whose factors of variation are known.
 
     With I the `binned_information` of latents and factors, and :math:`\rho^2` their
     `squared_correlations`, all aggregates of I, and the gap
@@ -24,30 +24,32 @@ def scores(
         \frac1K \sum_k \left(\rho^{2\,(1)}_k - \rho^{2\,(2)}_k\right) .
 
     The bias of binned information, about :math:`(b - 1)(v - 1) / 2n` for b bins and v
-    classes, is in all scores but that one. `infomec` is that of the latents that vary.
+    classes, affects all scores but that one. `infomec` is computed on the latents that
+    vary.
 
-    Differentiable in the codes is ``attribute_predictability_gap`` alone: the gradient
-    of all others is zero. For their gradients aggregate `soft_binned_information`.
-    Costs those of `binned_information`.
+    Only ``attribute_predictability_gap`` is differentiable in the codes: the gradient
+    of all others is zero. To obtain gradients of these, aggregate
+    `soft_binned_information`. Costs are those of `binned_information`.
 
     Args:
         codes: Codes of the points, one column per latent, at least two. Shape ``(n,
             d)``.
         factors: Factors of variation that the points were made from, at least two,
             integers from 0 to ``num_classes[k] - 1``, or booleans. Shape ``(n, k)``.
-        num_classes: Number of classes of each factor; some may not occur. Static.
+        num_classes: Number of classes of each factor; some may be absent. Static.
         num_bins: Number of bins, at least 2. Static.
 
     Returns:
-        Ten scores, dimensionless, between 0 and 1. Constant columns of codes tell
-        nothing, which `jemmig` alone does not score as 0; factors with one value count
-        as 0. ``infomec_compactness`` is NaN if one latent varies, and both of `infomec`
-        are if none does. All are NaN if a code is not finite, or a label no class (but
-        what rests on correlations, which take any integers).
+        Ten scores, dimensionless, between 0 and 1. Constant columns of codes are
+        uninformative, which only `jemmig` does not score as 0; factors with one value
+        count as 0. ``infomec_compactness`` is NaN if only one latent varies, and both
+        scores of `infomec` are NaN if none does. All are NaN if a code is not finite or
+        a label is out of range (except the score from correlations, which accept any
+        integers).
 
     Raises:
-        ValueError: If there is one latent or one factor, or ``num_classes`` has not one
-            positive number per factor.
+        ValueError: If there is one latent or one factor, or ``num_classes`` does not
+            hold one positive number per factor.
 
     References:
         Those of the aggregates. The choice of bins is that of Locatello et al.,

@@ -8,13 +8,13 @@ from jaxinfo import pid
 
 
 class InformationMatrix(NamedTuple):
-    """What each latent tells about each factor.
+    """Mutual information of each latent and each factor, with their entropies.
 
     Attributes:
         information: Information of each latent and each factor, in nats, never
             negative. Shape ``(d, k)``.
-        latent_entropies: Entropy of each latent as it was cut into bins, in nats; NaN
-            for estimates that cut none. Shape ``(d,)``.
+        latent_entropies: Entropy of each latent after binning, in nats; NaN for
+            estimates without bins. Shape ``(d,)``.
         factor_entropies: Entropy of each factor, in nats. Shape ``(k,)``.
     """
 
@@ -27,10 +27,10 @@ class Dci(NamedTuple):
     """Disentanglement and completeness of a matrix of importances.
 
     Attributes:
-        disentanglement: Whether latents matter to one factor each, between 0 and 1.
+        disentanglement: Whether each latent matters to one factor only, between 0 and
+            1. Shape ``()``.
+        completeness: Whether each factor depends on one latent only, between 0 and 1.
             Shape ``()``.
-        completeness: Whether factors depend on one latent each, between 0 and 1. Shape
-            ``()``.
     """
 
     disentanglement: jax.Array
@@ -41,10 +41,10 @@ class InfoMC(NamedTuple):
     """Modularity and compactness by normalised information.
 
     Attributes:
-        modularity: Whether latents tell about one factor each, between 0 and 1 (InfoM).
-            Shape ``()``.
-        compactness: Whether factors are told about by one latent each, between 0 and 1
-            (InfoC). Shape ``()``.
+        modularity: Whether each latent is informative about one factor only, between 0
+            and 1 (InfoM). Shape ``()``.
+        compactness: Whether only one latent is informative about each factor, between 0
+            and 1 (InfoC). Shape ``()``.
     """
 
     modularity: jax.Array
@@ -81,7 +81,7 @@ class Scores(NamedTuple):
 
 
 class LatentInformation(NamedTuple):
-    """What latents tell about factors: one alone, all others, and all together.
+    """Information about factors in one latent alone, in all others and in all.
 
     Informations and their standard errors in nats.
 
@@ -92,7 +92,7 @@ class LatentInformation(NamedTuple):
         single_error: Standard error of ``single``. Shape ``(d, k)``.
         rest_error: Standard error of ``rest``. Shape ``(d, k)``.
         joint_error: Standard error of ``joint``. Shape ``(k,)``.
-        difference_error: Standard error of ``single - rest``, of common samples. Shape
+        difference_error: Standard error of ``single - rest``, on common samples. Shape
             ``(d, k)``.
         total_correlation: Divergence of the latents from independence. Shape ``()``.
         factor_entropies: Entropy of each factor. Shape ``(k,)``.
@@ -112,21 +112,23 @@ class LatentInformation(NamedTuple):
 class UniBoundScores(NamedTuple):
     """Bounds on the atoms of latents and factors, as scores between 0 and 1.
 
-    Means over factors of the largest bound of a latent, as shares of the entropy of the
-    factor. x is the latent and y all others.
+    Means over factors of the largest bound among latents, as shares of the entropy of
+    the factor. x is the latent and y all others.
 
     Attributes:
-        score: Lower bound of what is unique to a latent: UniBound. Shape ``()``.
+        score: Lower bound of the information unique to a latent: UniBound. Shape
+            ``()``.
         upper: Its upper bound. Shape ``()``.
-        redundant_lower: Lower bound of what others tell as well. Shape ``()``.
+        redundant_lower: Lower bound of the information that others carry as well. Shape
+            ``()``.
         redundant_upper: Its upper bound. Shape ``()``.
-        synergistic_lower: Lower bound of what is complementary: only the latent with
-            others tells it. Shape ``()``.
+        synergistic_lower: Lower bound of the complementary information, available only
+            from the latent together with others. Shape ``()``.
         synergistic_upper: Its upper bound. Shape ``()``.
-        informativeness: What all latents together tell. Shape ``()``.
+        informativeness: Information of all latents together. Shape ``()``.
         gap: Mutual information gap (MIG) of the same information. Shape ``()``.
-        latents: The latent of each factor that tells most beyond all others. Shape
-            ``(k,)``, integers.
+        latents: For each factor, the latent with the most information beyond all
+            others. Shape ``(k,)``, integers.
     """
 
     score: jax.Array
@@ -141,19 +143,21 @@ class UniBoundScores(NamedTuple):
 
 
 class UniBound(NamedTuple):
-    """`UniBoundScores` with their error, and what they were made of.
+    """`UniBoundScores` with their error, and the information they are computed from.
 
     Attributes:
-        score: Lower bound of what is unique to a latent: UniBound. Shape ``()``.
+        score: Lower bound of the information unique to a latent: UniBound. Shape
+            ``()``.
         upper: Its upper bound. Shape ``()``.
-        redundant_lower: Lower bound of what others tell as well. Shape ``()``.
+        redundant_lower: Lower bound of the information that others carry as well. Shape
+            ``()``.
         redundant_upper: Its upper bound. Shape ``()``.
-        synergistic_lower: Lower bound of what is complementary. Shape ``()``.
+        synergistic_lower: Lower bound of the complementary information. Shape ``()``.
         synergistic_upper: Its upper bound. Shape ``()``.
-        informativeness: What all latents together tell. Shape ``()``.
+        informativeness: Information of all latents together. Shape ``()``.
         gap: Mutual information gap (MIG) of the same information. Shape ``()``.
-        latents: The latent of each factor that tells most beyond all others. Shape
-            ``(k,)``, integers.
+        latents: For each factor, the latent with the most information beyond all
+            others. Shape ``(k,)``, integers.
         standard_error: Standard error of ``score``, with these latents held fixed and
             before it is clipped at zero. Shape ``()``.
         bounds: Bounds of each latent and factor, as shares of the entropy of the
@@ -176,13 +180,15 @@ class UniBound(NamedTuple):
 
 
 class AttackOracle(NamedTuple):
-    """Exact atoms of a perfect code under the entanglement attack, in nats.
+    """Exact atoms of a perfect code after the redundancy attack, in nats.
 
     Nothing is synergistic.
 
     Attributes:
-        unique: What only the latent tells about its factor. Shape ``()``.
-        redundant: What the latent and the copies both tell. Shape ``()``.
+        unique: Information about the factor available only from its latent. Shape
+            ``()``.
+        redundant: Information available from both the latent and the copies. Shape
+            ``()``.
         informativeness: The sum of both. Shape ``()``.
     """
 
@@ -192,13 +198,13 @@ class AttackOracle(NamedTuple):
 
 
 class MixtureDecomposition(NamedTuple):
-    """Decomposition of what two blocks of a mixture tell about a third, in nats.
+    """Decomposition, in nats, of the information of two blocks of a mixture on a third.
 
     Attributes:
-        decomposition: The atoms with the largest redundancy there can be.
+        decomposition: The atoms with the largest possible redundancy.
         bounds: Bounds for every decomposition without negative atoms.
-        informations: What x, y and both tell. Shape ``(3,)``.
-        standard_errors: Their errors of integration. Shape ``(3,)``.
+        informations: Information of x, of y and of both. Shape ``(3,)``.
+        standard_errors: Their integration errors. Shape ``(3,)``.
     """
 
     decomposition: pid.Decomposition

@@ -32,22 +32,23 @@ def unibound(
     num_samples: int | None = None,
     block_size: int | None = None,
 ) -> UniBound:
-    r"""UniBound: how much of each factor some latent tells that no others tell.
+    r"""UniBound: how much of each factor one latent captures that no others do.
 
-    What latent l tells about factor k, beside all other latents, splits into unique,
-    redundant and complementary (synergistic) parts, and whatever measure one takes for
-    these, they lie within `pid.bounds`. The score is the mean over factors of the
+    The information of latent l about factor k, next to all other latents, splits into
+    unique, redundant and complementary (synergistic) parts, which lie within
+    `pid.bounds` whatever measure is chosen. The score is the mean over factors of the
     largest lower bound of the unique part,
 
     .. math::
         \frac1K \sum_k \max_l \frac{[I(y_k;z_l) - I(y_k;z_{\setminus l})]_+}{H(y_k)} ,
 
-    and other bounds make other scores. It falls where latents repeat each other, which
-    scores of single latents, like the mutual information gap, hardly see.
+    and the other bounds give the other scores. It falls where latents duplicate each
+    other, which scores of single latents, such as the mutual information gap, hardly
+    detect.
 
-    The informations are those of `latent_information`, of one sample for each of
-    ``num_samples`` points, and posteriors of all. The largest of several noisy latents
-    is too large: with few samples, the score is.
+    The informations are those of `latent_information`, from one sample for each of
+    ``num_samples`` points and the posteriors of all points. The maximum over noisy
+    latents is too large, and with few samples so is the score.
 
     Differentiable in means and log variances, as samples move with them; categorical
     latents have the derivative of their densities, not of their draws. Costs are those
@@ -59,20 +60,20 @@ def unibound(
         log_variances: Logarithms of their variances. Shape ``(n, d)``.
         factors: Factors of variation of the data points, integers from 0 to
             ``num_classes[k] - 1``, or booleans. Shape ``(n, k)``.
-        num_classes: Number of classes of each factor; some may not occur. Static.
+        num_classes: Number of classes of each factor; some may be absent. Static.
         logits: Logits of further, categorical latents. Shape ``(n, e, c)``.
-        num_samples: Number of samples; None is one of each point. Points are taken in
+        num_samples: Number of samples; None is one for each point. Points are taken in
             random order, each as often as the others. Static.
-        block_size: Samples that are held at once; None is 16. Static.
+        block_size: Samples held in memory at once; None is 16. Static.
 
     Returns:
         Scores between 0 and 1, with bounds for each latent (Gaussian ones first) and
         factor, as shares of the entropy of the factor. A factor with one value has
-        shares of 0. NaN if a factor has a label that is no class or a posterior is not
+        shares of 0. NaN if a factor has an out-of-range label or a posterior is not
         finite.
 
     Raises:
-        ValueError: If ``num_classes`` has not one positive number per factor.
+        ValueError: If ``num_classes`` does not hold one positive number per factor.
 
     References:
         Tokui and Sato, `Disentanglement analysis with partial information decomposition
@@ -160,8 +161,8 @@ def full_unibound(
         \frac1K \sum_k \max_l \frac{[I(y_k;z_l) - I(y_k;z_{\setminus l})]_+}{H(y_k)} ,
 
     and the other scores of `unibound`, from the informations of
-    `full_latent_information`: latents that depend on each other, as those that
-    `redundancy_attack` makes, need their joint density.
+    `full_latent_information`: latents that depend on each other, such as those of
+    `redundancy_attack`, need their joint density.
 
     Differentiable in means and factors of the covariances, as samples move with them.
     Costs are those of `full_latent_information`.
@@ -172,15 +173,15 @@ def full_unibound(
         scale_trils: Cholesky factors of their covariances, with positive diagonals.
             Shape ``(n, d, d)``.
         factors: Factors of variation of the data points. Shape ``(n, k)``.
-        num_classes: Number of classes of each factor; some may not occur. Static.
-        num_samples: Number of samples; None is one of each point. Static.
-        block_size: Samples that are held at once; None is 16. Static.
+        num_classes: Number of classes of each factor; some may be absent. Static.
+        num_samples: Number of samples; None is one for each point. Static.
+        block_size: Samples held in memory at once; None is 16. Static.
 
     Returns:
-        Scores between 0 and 1, as those of `unibound`.
+        Scores between 0 and 1, as for `unibound`.
 
     Raises:
-        ValueError: If ``num_classes`` has not one positive number per factor.
+        ValueError: If ``num_classes`` does not hold one positive number per factor.
 
     References:
         Tokui and Sato, `Disentanglement analysis with partial information decomposition
@@ -220,12 +221,12 @@ def full_unibound(
 def unibound_scores(
     single: ArrayLike, rest: ArrayLike, joint: ArrayLike, factor_entropies: ArrayLike
 ) -> UniBoundScores:
-    r"""Scores of given informations of one latent, of all others, and of all.
+    r"""UniBound scores from given information of each latent, of all others and of all.
 
     Informations are divided by the entropy of the factor and clipped to [0, 1]; the
     scores are means over factors of the largest bound of a latent by `pid.bounds`, the
-    mean of what all latents tell, and the mean difference of the largest and the second
-    largest information of single latents (MIG).
+    mean information of all latents, and the mean difference of the largest and the
+    second largest information of single latents (MIG).
 
     .. math::
         \text{score} = \frac1K \sum_k \max_l [a_{lk} - b_{lk}]_+, \qquad
@@ -282,7 +283,7 @@ def unibound_penalty(
     temperature: ArrayLike = 0.1,
     block_size: int | None = None,
 ) -> jax.Array:
-    r"""Smooth UniBound with its sign turned, to minimise in training.
+    r"""Smooth negative UniBound, to be minimised in training.
 
     With :math:`D_{lk} = (I(y_k;z_l) - I(y_k;z_{\setminus l})) / H(y_k)`,
 
@@ -291,7 +292,7 @@ def unibound_penalty(
         \operatorname{softmax}_l(D_{lk} / \tau) \, D_{lk} .
 
     On a batch, each sample's own posterior weighs more than in the data set, so that
-    all informations are high: the penalty is an objective, not an estimate.
+    all informations are biased upwards: the penalty is an objective, not an estimate.
 
     Differentiable in means and log variances, as samples move with them. Costs are
     those of `latent_information`.
@@ -301,17 +302,17 @@ def unibound_penalty(
         means: Means of the posteriors of a batch. Shape ``(n, d)``.
         log_variances: Logarithms of their variances. Shape ``(n, d)``.
         factors: Factors of variation of the batch. Shape ``(n, k)``.
-        num_classes: Number of classes of each factor; some may not occur. Static.
+        num_classes: Number of classes of each factor; some may be absent. Static.
         temperature: Temperature :math:`\tau` of the maximum over latents, a share of an
             entropy. Positive scalar.
-        block_size: Samples that are held at once; None is 16. Static.
+        block_size: Samples held in memory at once; None is 16. Static.
 
     Returns:
         Penalty, dimensionless, between about -1 and 1; a factor with one value adds 0.
         NaN where `unibound` is. Shape ``()``.
 
     Raises:
-        ValueError: If ``num_classes`` has not one positive number per factor.
+        ValueError: If ``num_classes`` does not hold one positive number per factor.
 
     References:
         Tokui and Sato, `Disentanglement analysis with partial information decomposition

@@ -17,18 +17,18 @@ def factor_vae_score(
     num_votes: int = 800,
     batch_size: int = 100,
 ) -> jax.Array:
-    r"""FactorVAE score: whether the least varying latent shows the fixed factor.
+    r"""FactorVAE score: whether the least varying latent identifies the fixed factor.
 
     A vote draws a factor k, one of its values that occur, and a batch of points that
-    have it, with replacement; it is for the latent
+    have it, with replacement; the vote goes to the latent
 
     .. math::
         \arg\min_l \frac{\operatorname{Var}_\text{batch}(z_l)}{\operatorname{Var}(z_l)}.
 
-    After ``num_votes`` votes each latent stands for the factor it was most often voted
-    for with, the first of those that tie. The score is the share of as many further
-    votes whose latent stands for their factor. It is about :math:`1 / K` for codes that
-    tell nothing, and does not see a factor that several latents share.
+    After ``num_votes`` votes, each latent stands for the factor from which it received
+    most votes, or the first one of a tie. The score is the share of as many further
+    votes whose latent stands for their factor. It is about :math:`1 / K` for
+    uninformative codes, and does not detect a factor that several latents share.
 
     Not differentiable: the gradient is zero. Costs :math:`O(k n \log n)` to sort, and
     :math:`O(b d)` for each of the votes; memory is :math:`O(n (d + k))` and the indices
@@ -39,14 +39,13 @@ def factor_vae_score(
         codes: Codes of the points, one column per latent. Shape ``(n, d)``.
         factors: Factors of variation that the points were made from, any integers or
             booleans. Shape ``(n, k)``.
-        num_votes: Number of votes for the majorities, and of as many for the score.
-            Static.
+        num_votes: Number of votes for the majorities, and again for the score. Static.
         batch_size: Number b of points per vote, at least 2. Static.
 
     Returns:
         Share of votes, between 0 and 1. Constant latents get no vote, and the score is
-        0 if all are. A value that one point alone has leaves no latent varying,
-        and votes for the first. NaN if a code is not finite. Shape ``()``.
+        0 if all are. A value that only one point has leaves no latent varying, and its
+        vote goes to the first latent. NaN if a code is not finite. Shape ``()``.
 
     References:
         Kim and Mnih, `Disentangling by factorising <https://arxiv.org/abs/1802.05983>`_,

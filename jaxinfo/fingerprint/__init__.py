@@ -1,8 +1,8 @@
-"""Compare representation spaces by which points of a data set they confuse.
+"""Compare representation spaces by the points of a data set that they confuse.
 
-A space is known by the overlaps of its posteriors on a fingerprint, a fixed list of
-data points; two spaces are compared by NMI and variation of information of these soft
-clusterings. Every value is in nats.
+A space is characterised by the overlaps of its posteriors on a fingerprint, a fixed
+list of data points; two spaces are compared by NMI and variation of information of
+these soft clusterings. Every value is in nats.
 """
 
 from jaxinfo.fingerprint._chance import adjust_for_chance, gaussian_pairwise_chance

@@ -35,15 +35,16 @@ def adjust_for_chance(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> ChanceAdj
         z_{ik} = 1 + \frac{s^U_i s^V_k}{n-1}, \\
         \text{adjusted NMI} = \frac{I(U;V) - E}{\sqrt{I(U;U') I(V;V')} - E} .
 
-    Evaluated without the cancellation of these terms. Within about 0.003 nats of the
-    mean of permutations for soft clusterings, 0.02 for hard ones.
+    The terms are evaluated without cancellation. The result is within about 0.003 nats
+    of the mean over permutations for soft clusterings, 0.02 for hard ones.
 
-    Adjusted NMI is 0 / 0 where every pairing of the points shares the most that is
-    possible: where both spaces are saturated, each point alone, or where one carries
-    nothing. What is then shared says no more than chance does, so the value is 0, also
-    for a space and itself (scikit-learn calls two such clusterings a perfect match).
-    It fades to 0 where the denominator comes within 2000 units in the last place of
-    :math:`\sqrt{I(U;U') I(V;V')}`, below which it would be rounding.
+    Adjusted NMI is 0 / 0 where every pairing of the points shares the maximum possible
+    information: where both spaces are saturated, with every point in a cluster of its
+    own, or where one carries no information. The spaces then share no more than
+    expected by chance, so the value is 0, even for a space compared with itself
+    (scikit-learn calls two such clusterings a perfect match). It fades to 0 where the
+    denominator comes within 2000 units in the last place of :math:`\sqrt{I(U;U')
+    I(V;V')}`, below which it would be rounding error.
 
     Differentiable in both arguments. Costs :math:`O(n^2)`.
 
@@ -53,9 +54,9 @@ def adjust_for_chance(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> ChanceAdj
             ``(n, n)``.
 
     Returns:
-        The expectation and I(U;V) less it, in nats; adjusted NMI, about 0 for unrelated
-        spaces, 1 for a space and itself, and 0 where a space carries nothing or both
-        are saturated.
+        The expectation and I(U;V) minus the expectation, in nats; adjusted NMI, about 0
+        for unrelated spaces, 1 for a space compared with itself, and 0 where a space
+        carries no information or both are saturated.
 
     Raises:
         ValueError: If there are fewer than 3 points.
@@ -104,18 +105,19 @@ def gaussian_pairwise_chance(
     :math:`\log(1+a)` and :math:`\log(1+b)`, so 32 Chebyshev nodes reproduce it to
     1e-11.
 
-    Differentiable in both arguments. Costs what ``gaussian_pairwise`` does, and
-    :math:`O(m n + m^2)` more.
+    Differentiable in both arguments. Costs are those of ``gaussian_pairwise`` plus
+    :math:`O(m n + m^2)`.
 
     Args:
         means: Means of the posteriors, one column per channel, as encoders give them.
             Shape ``(n, m)``.
         log_variances: Logarithms of their variances. Shape ``(n, m)``.
-        block_size: Points held at once; ``None`` holds about one mebibyte. Static.
+        block_size: Points held in memory at once; ``None`` holds about one mebibyte.
+            Static.
 
     Returns:
-        The expectations and I(U;V) less them, in nats, and adjusted NMI; each of shape
-        ``(m, m)``.
+        The expectations and I(U;V) minus these, in nats, and adjusted NMI; each of
+        shape ``(m, m)``.
 
     Raises:
         ValueError: If there are fewer than 3 points.

@@ -15,16 +15,17 @@ def gaussian_pairwise(
 ) -> PairwiseComparison:
     r"""Compare all pairs of one-dimensional Gaussian channels.
 
-    The values of ``pairwise`` on ``gaussian_overlaps`` of each channel, but no overlap
-    is ever formed: points are walked in blocks, and of each channel only the complement
+    The values of ``pairwise`` on ``gaussian_overlaps`` of each channel, without ever
+    forming the overlaps: points are processed in blocks, and for each channel only the
+    complement
 
     .. math::
         k_{ij} = 1 - B_{ij} = \frac{q}{1 + r} - r\,\mathrm{expm1}(-p), \quad
         p = \frac{(\mu_i - \mu_j)^2}{4 (\sigma_i^2 + \sigma_j^2)}, \quad
         q = \frac{(\sigma_i - \sigma_j)^2}{\sigma_i^2 + \sigma_j^2} = 1 - r^2
 
-    is used, so channels of any weakness keep their digits. A NaN spoils its own channel
-    only.
+    is used, so even very weak channels keep full precision. A NaN affects its own
+    channel only.
 
     Differentiable in both arguments. Costs :math:`2 m^2 n^2` flops in matrix
     products and :math:`m n^2` exponentials, in ``block_size * m * n + m**2`` memory,
@@ -34,8 +35,8 @@ def gaussian_pairwise(
         means: Means of the posteriors, one column per channel, as encoders give them.
             Shape ``(n, m)``.
         log_variances: Logarithms of their variances. Shape ``(n, m)``.
-        block_size: Points held at once; ``None`` holds about one mebibyte, mostly the
-            fastest. Static.
+        block_size: Points held in memory at once; ``None`` holds about one mebibyte,
+            which is mostly the fastest. Static.
 
     Returns:
         Information of each channel, and I(U;V), NMI and VI of each pair, in nats; the
@@ -93,7 +94,8 @@ def gaussian_label_pairwise(
         log_variances: Logarithms of their variances. Shape ``(n, m)``.
         labels: Integer labels of the points, one column per labelling. Shape
             ``(n, l)``.
-        block_size: Points held at once; ``None`` holds about one mebibyte. Static.
+        block_size: Points held in memory at once; ``None`` holds about one mebibyte.
+            Static.
 
     Returns:
         Information of each channel and labelling (its entropy), and I(U;V), NMI and VI

@@ -11,7 +11,7 @@ from jaxinfo.fingerprint._types import Comparison, CrossComparison, PairwiseComp
 
 @compiled.jit
 def compare(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Comparison:
-    r"""Compare what two representation spaces tell about the same points.
+    r"""Compare the information that two spaces carry about the same points.
 
     With :math:`B^U` and :math:`B^V` the overlaps, whose product belongs to the joint
     space, and U' a second draw from the posteriors of U,
@@ -21,11 +21,11 @@ def compare(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Comparison:
         \mathrm{NMI} &= \frac{I(U;V)}{\sqrt{I(U;U') I(V;V')}}, \qquad
         \mathrm{VI} = I(U;U') + I(V;V') - 2 I(U;V) .
 
-    For hard clusterings both are exactly the usual ones. The differences are evaluated
-    in a centred form that keeps the digits of weak spaces. Of overlaps, VI is never
-    negative, but not a metric for soft spaces; NMI may exceed 1 or lie slightly below
-    0. The joint information must stay well below :math:`\log n`, else unrelated spaces
-    look alike: see ``adjust_for_chance``.
+    For hard clusterings NMI and VI are exactly the usual ones. The differences are
+    evaluated in a centred form that keeps the precision of weak spaces. Computed from
+    overlaps, VI is never negative, but it is not a metric for soft spaces; NMI may
+    exceed 1 or lie slightly below 0. The joint information must stay well below
+    :math:`\log n`; otherwise unrelated spaces look alike: see ``adjust_for_chance``.
 
     Differentiable in both arguments. Costs :math:`O(n^2)`.
 
@@ -35,8 +35,8 @@ def compare(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Comparison:
             ``(n, n)``.
 
     Returns:
-        Both informations, I(U;V) and VI in nats; NMI, which is 0 where a space carries
-        nothing but the rounding of its overlaps.
+        Both informations, I(U;V) and VI in nats; NMI, which is 0 where the information
+        of a space is only the rounding error of its overlaps.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -83,7 +83,7 @@ def pairwise(overlaps: ArrayLike) -> PairwiseComparison:
 
     Differentiable. Costs :math:`O(m^2 n^2)` flops in matrix products, :math:`O(m^2 n)`
     logarithms, and a copy of ``overlaps`` in memory; for one-dimensional Gaussians,
-    ``gaussian_pairwise`` never holds them.
+    ``gaussian_pairwise`` never stores them.
 
     Args:
         overlaps: Overlaps in each space, of the same points in the same order, 1 on the
@@ -151,7 +151,7 @@ def pairs_of_sums(
 
 @compiled.jit
 def cross_pairwise(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> CrossComparison:
-    r"""Compare each of some representation spaces with each of others.
+    r"""Compare every representation space of one set with every space of another.
 
     The values of ``compare``, from one matrix product per point: with
     :math:`c^U_i` the centred row i of :math:`1 - B^U` and :math:`m^U_i` the mean of

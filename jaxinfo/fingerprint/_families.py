@@ -179,7 +179,7 @@ def exponential_family_overlaps(
     Args:
         natural_parameters: Natural parameters. Shape ``(n, k)``.
         log_partition_fn: Log-partition function, ``(k,) -> ()``. Static: each new
-            function object compiles anew, so define it once.
+            function object is compiled anew, so define it once.
 
     Returns:
         Overlaps, between 0 and 1, symmetric, 1 on the diagonal. Shape ``(n, n)``.

@@ -125,7 +125,7 @@ def full_gaussian_overlaps(means: ArrayLike, scale_trils: ArrayLike) -> jax.Arra
 
 @compiled.jit
 def gaussian_kl_overlaps(means: ArrayLike, log_variances: ArrayLike) -> jax.Array:
-    r"""Exponentials of the negative divergences of diagonal Gaussian posteriors.
+    r"""Exponentials of negative KL divergences between diagonal Gaussian posteriors.
 
     .. math::
         B_{ij} = e^{-D(p_i \| p_j)}, \quad D(p_i \| p_j) = \sum_k
@@ -133,7 +133,7 @@ def gaussian_kl_overlaps(means: ArrayLike, log_variances: ArrayLike) -> jax.Arra
         + \frac{e^{x_{ijk}} - 1 - x_{ijk}}{2}, \quad
         x_{ijk} = \log \frac{\sigma_{ik}^2}{\sigma_{jk}^2} .
 
-    ``information`` of them is an upper bound. Differentiable in both
+    With these overlaps, ``information`` is an upper bound. Differentiable in both
     arguments. Costs :math:`O(n^2 d)` time and :math:`O(n^2)` memory, in reverse mode
     too.
 

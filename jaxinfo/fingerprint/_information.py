@@ -75,12 +75,12 @@ def information(
 def gaussian_information_bounds(
     means: ArrayLike, log_variances: ArrayLike
 ) -> InformationBounds:
-    r"""Information that diagonal Gaussian posteriors carry, between its bounds.
+    r"""Information that diagonal Gaussian posteriors carry, with its bounds.
 
-    The Bhattacharyya bound L, the Kullback-Leibler bound U, and as the value their
-    blend :math:`w L + (1 - w) U` with :math:`w = 1 / (2 \log 2)`. For a locally
-    homogeneous Gaussian channel L is low by :math:`\tfrac12 \log \tfrac4e = 0.193`
-    nats per latent and U high by 0.5; there, and for well separated posteriors, the
+    Gives the Bhattacharyya bound L, the Kullback-Leibler bound U and, as the value,
+    their blend :math:`w L + (1 - w) U` with :math:`w = 1 / (2 \log 2)`. For a locally
+    homogeneous Gaussian channel L is too low by :math:`\tfrac12 \log \tfrac4e = 0.193`
+    nats per latent and U too high by 0.5; there, and for well separated posteriors, the
     blend is exact. It is an estimate, not a bound.
 
     Differentiable in both arguments. Costs :math:`O(n^2 d)` time and :math:`O(nd)`
@@ -91,8 +91,8 @@ def gaussian_information_bounds(
         log_variances: Logarithms of their variances. Shape ``(n, d)``.
 
     Returns:
-        Estimate and bounds in nats, between 0 and ``log(n)``, of the fingerprint itself
-        as a data set.
+        Estimate and bounds in nats, between 0 and ``log(n)``, for the fingerprint
+        itself taken as the data set.
 
     References:
         Kolchinsky and Tracey, `Estimating mixture entropy with pairwise distances

@@ -18,9 +18,9 @@ def inverse_variance_mean(
         \bar v = \frac{\sum_i v_i / e_i^2}{\sum_i 1 / e_i^2}, \qquad
         \bar e = \left( \sum_i 1 / e_i^2 \right)^{-1/2} .
 
-    For the consistency of an ensemble over its pairs. The error is that of independent
-    estimates; it does not contain the spread of the values. Values with an error of
-    zero are exact and outweigh all others.
+    Use it for the consistency of an ensemble, averaged over its pairs. The error is
+    that of independent estimates; it does not include the spread of the values. Values
+    with an error of zero are exact and outweigh all others.
 
     Differentiable in both arguments. Costs :math:`O(m)`.
 

@@ -24,10 +24,10 @@ def jackknife(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Jackknife:
         \mathrm{se}^2 = \frac{n-1}{n} \sum_k (\theta_{(k)} - \bar\theta)^2, \qquad
         \text{value} = \theta + (n - 1) (\theta - \bar\theta) .
 
-    What leaving a point out changes follows from the sums of rows, so all n comparisons
-    cost as much as a few; in float32 this is precise for spaces of more than about 0.01
-    nats, below which differences of information lose their digits. A bootstrap is not
-    offered: a point drawn twice looks like two that are confused.
+    The effect of leaving a point out follows from the row sums, so all n comparisons
+    cost only as much as a few; in float32 this is precise for spaces of more than about
+    0.01 nats, below which differences of information lose precision. A bootstrap is not
+    offered: a point drawn twice looks like two points that the space confuses.
 
     Differentiable in both arguments. Costs :math:`O(n^2)`.
 
@@ -38,8 +38,8 @@ def jackknife(overlaps_u: ArrayLike, overlaps_v: ArrayLike) -> Jackknife:
             ``(n, n)``.
 
     Returns:
-        The values of ``compare`` less their bias, one standard error of each, and the
-        values as they come; all in nats, but for NMI.
+        Bias-corrected values of ``compare``, one standard error of each, and the
+        uncorrected values; all in nats, except NMI.
 
     Raises:
         ValueError: If there are fewer than 2 points.

@@ -37,11 +37,11 @@ def monte_carlo_compare(
         I(X;U) = E[\log p(u|x_i) - L(u)], \qquad
         I(U;V) = E[L(u, v) - L(u) - L(v)],
 
-    and I(U;U') is likewise of u and u'. Unbiased for the n points as the whole
-    data set, at most :math:`\log n`. All values come from the same samples, so what
-    they have in common cancels in NMI and VI and in their standard errors (by the
-    delta method): for nearly independent spaces these are several times smaller than
-    those of separate runs. VI of exact information can be negative.
+    and I(U;U') follows likewise from u and u'. Unbiased if the n points are the whole
+    data set, and at most :math:`\log n`. All values come from the same samples, so
+    common fluctuations cancel in NMI and VI and in their standard errors (by the delta
+    method): for nearly independent spaces these are several times smaller than those of
+    separate runs. VI computed from exact information can be negative.
 
     Differentiable in the means and log-variances. Costs :math:`O(s n (a + b))` time for
     s samples, in ``block_size * n`` memory, in reverse mode too.
@@ -54,12 +54,13 @@ def monte_carlo_compare(
             ``(n, b)``.
         log_variances_v: Logarithms of the variances. Shape ``(n, b)``.
         num_samples: Number of samples, at least 2. Static.
-        block_size: Samples held at once; ``None`` holds about one mebibyte. Static.
+        block_size: Samples held in memory at once; ``None`` holds about one mebibyte.
+            Static.
 
     Returns:
         Both informations, I(U;V) and VI in nats, and NMI, which is 0 where a space
-        carries nothing and NaN where too few samples leave I(U;U') negative; and one
-        standard error of each.
+        carries no information and NaN where too few samples leave I(U;U') negative; and
+        one standard error of each.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic

@@ -16,7 +16,7 @@ _SMALLEST_NMI = 1e-4
 def channel_distances(
     comparison: PairwiseComparison, *, measure: str = "vi"
 ) -> jax.Array:
-    r"""Distances of spaces for clustering, from their comparison.
+    r"""Distances between spaces, for clustering, from their pairwise comparison.
 
     .. math::
         d_\text{vi} = \max(\mathrm{VI}, 0), \qquad
@@ -78,7 +78,7 @@ def cluster_channels(distances: ArrayLike, *, min_samples: int) -> ChannelCluste
 
     References:
         Ankerst et al., `OPTICS: ordering points to identify the clustering structure
-        <https://doi.org/10.1145/304181.304187>`_, 1999, as scikit-learn has it.
+        <https://doi.org/10.1145/304181.304187>`_, 1999, as implemented in scikit-learn.
 
     Example:
         >>> import numpy as np

@@ -10,8 +10,8 @@ from jaxinfo._numerics import checks, compiled, resampling
 def sample_fingerprint(key: ArrayLike, *, num_data: int, num_points: int) -> jax.Array:
     r"""Draw the points of a fingerprint, without replacement.
 
-    A point drawn twice would look like two that every space confuses, :math:`B_{ij} =
-    1`. Not differentiable. Costs :math:`O(N \log N)` for N data points.
+    A point drawn twice would look like two points that every space confuses,
+    :math:`B_{ij} = 1`. Not differentiable. Costs :math:`O(N \log N)` for N data points.
 
     Args:
         key: Random key.

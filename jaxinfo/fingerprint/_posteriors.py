@@ -13,12 +13,12 @@ _SECOND = ("log_variance", "variance", "standard_deviation", "scale_tril")
 
 
 def gaussian_parameters(posterior: Any) -> DiagonalGaussian | FullGaussian:
-    """Read Gaussian posteriors from what encoders and other libraries return.
+    """Convert the outputs of encoders and other libraries to Gaussian posteriors.
 
     The result unpacks into ``gaussian_overlaps`` or ``full_gaussian_overlaps``. Plain
     Python on arrays, not compiled itself but usable under jit; differentiable in
-    whatever arrays the posterior holds. Distributions are known by the names of their
-    classes, no library is imported. Costs nothing for pairs and log-variances, a
+    whatever arrays the posterior holds. Distributions are recognised by their class
+    names; no library is imported. Costs nothing for pairs and log-variances, a
     logarithm per entry for deviations, a Cholesky factor per point for covariances.
 
     Args:
@@ -38,7 +38,7 @@ def gaussian_parameters(posterior: Any) -> DiagonalGaussian | FullGaussian:
 
     Raises:
         TypeError: If ``posterior`` is not Gaussian, or none of these.
-        ValueError: If a mapping names no second entry or several.
+        ValueError: If a mapping holds no second entry or several.
 
     Example:
         >>> import jax.numpy as jnp

@@ -32,7 +32,7 @@ class FullGaussian(NamedTuple):
 
 
 class InformationBounds(NamedTuple):
-    """Information that a space carries, between its bounds, in nats.
+    """Information that a space carries, with lower and upper bounds, in nats.
 
     Attributes:
         value: Weighted mean of both bounds, an estimate. Shape ``()``.
@@ -46,7 +46,7 @@ class InformationBounds(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What two representation spaces tell, and what they share.
+    """Information that two representation spaces carry and share.
 
     Attributes:
         information_u: I(X;U) in nats. Shape ``()``.
@@ -68,8 +68,8 @@ class PairwiseComparison(NamedTuple):
 
     Attributes:
         information: I(X;U) of each space in nats. Shape ``(m,)``.
-        mutual_information: I(U;V) in nats; on the diagonal I(U;U'), which two draws
-            from one space share. Shape ``(m, m)``.
+        mutual_information: I(U;V) in nats; on the diagonal I(U;U'), the information
+            shared by two draws from one space. Shape ``(m, m)``.
         nmi: Normalised mutual information (geometric mean). Shape ``(m, m)``.
         vi: Variation of information in nats. Shape ``(m, m)``.
     """
@@ -99,7 +99,7 @@ class CrossComparison(NamedTuple):
 
 
 class MonteCarloComparison(NamedTuple):
-    """Comparison by sampling.
+    """Comparison of two spaces by sampling.
 
     Attributes:
         value: The estimates.
@@ -111,14 +111,15 @@ class MonteCarloComparison(NamedTuple):
 
 
 class ChanceAdjusted(NamedTuple):
-    """Shared information against what unrelated spaces seem to share.
+    """Shared information, adjusted for what unrelated spaces seem to share.
 
     Attributes:
         expected_mutual_information: I(U;V) expected if the points of one space were
             shuffled, in nats. Shape ``()``, or ``(m, m)`` for all pairs.
-        mutual_information: I(U;V) less its expectation, in nats. The same shape.
-        nmi: Adjusted NMI: 0 by chance, 1 for a space and itself; 0 too where chance
-            alone shares all that is possible. The same shape.
+        mutual_information: I(U;V) minus its expectation, in nats. The same shape.
+        nmi: Adjusted NMI: about 0 for unrelated spaces, 1 for a space compared with
+            itself; also 0 where chance alone already gives the maximum possible
+            information. The same shape.
     """
 
     expected_mutual_information: jax.Array
@@ -127,12 +128,12 @@ class ChanceAdjusted(NamedTuple):
 
 
 class Jackknife(NamedTuple):
-    """Comparison with its uncertainty from the choice of the fingerprint's points.
+    """Comparison with its uncertainty due to the choice of fingerprint points.
 
     Attributes:
-        value: The values less their estimated bias.
+        value: Values minus their estimated bias.
         standard_error: One standard error of each.
-        plugin: The values of ``compare``.
+        plugin: Uncorrected values of ``compare``.
     """
 
     value: Comparison
@@ -157,8 +158,8 @@ class ChannelClusters(NamedTuple):
 
     Attributes:
         ordering: Channels in the order in which OPTICS reaches them. Shape ``(m,)``.
-        reachability: Distance at which each channel is reached, by channel; the first
-            has ``inf``. Shape ``(m,)``.
+        reachability: Distance at which OPTICS reaches each channel, indexed by channel;
+            ``inf`` for the first. Shape ``(m,)``.
         labels: Cluster of each channel, -1 for none. Shape ``(m,)``.
         representatives: For each cluster the member nearest to all others. Shape
             ``(num_clusters,)``.

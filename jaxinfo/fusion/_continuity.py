@@ -20,14 +20,14 @@ def continuity(
         \max_i D_i / Q_{90\%}(D) .
 
     Near 1 if no neighbours are torn apart; large where the curve is cut. Differentiable
-    in both arguments, at the largest distance and those at the percentile. Costs
+    in both arguments, through the largest distance and those at the percentile. Costs
     :math:`O(n d + n \log n)`.
 
     Args:
         means: Means of the posteriors, points in order. Shape ``(n, d)``.
         log_variances: Logarithms of their variances. Shape ``(n, d)``.
-        closed: Whether the last point neighbours the first, so that an open arc shows.
-            Static.
+        closed: Whether the last point is a neighbour of the first, so that an open arc
+            is detected. Static.
 
     Returns:
         Ratio, at least 1; NaN if more than nine in ten neighbours coincide. Shape

@@ -26,46 +26,46 @@ def fuse(
     init_scale: ArrayLike = 0.05,
     initial: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> FusionResult:
-    r"""Fuse reference spaces into one of free Gaussian posteriors.
+    r"""Fuse reference spaces into one space of freely optimised Gaussian posteriors.
 
-    Descends ``loss``, for ``"exp_vi"``
+    Minimises ``loss``; for ``"exp_vi"``, this is
 
     .. math::
         \min_{\mu, \ell}\; -\left\langle e^{-\mathrm{VI}(U(\mu, \ell), V)}
         \right\rangle_V ,
 
-    over means and log-variances of n posteriors. The start is ``init_scale`` times
-    normal means and unit variances. ``optax.adam(0.05)`` with 1000 steps is a good
-    choice; some starts end in a poor optimum, so take several keys (``jax.vmap``) and
-    the least loss. The whole descent is one ``lax.scan``.
+    over means and log-variances of n posteriors. It starts from standard normal means
+    times ``init_scale`` and unit variances. ``optax.adam(0.05)`` with 1000 steps is a
+    good choice; some starts end in a poor optimum, so try several keys (``jax.vmap``)
+    and keep the lowest loss. The whole optimisation is one ``lax.scan``.
 
     Differentiable in ``reference_overlaps`` and ``initial``, through all steps. Costs
     :math:`O(e n^2 + n^2 d)` per step, in :math:`O(e n^2)` memory, and :math:`O(n d)`
     more per step in reverse mode.
 
     Args:
-        key: Random key of the start; not used if ``initial`` is given.
+        key: Random key for the initial means; not used if ``initial`` is given.
         reference_overlaps: Overlaps in the references, 1 on the diagonals. Shape ``(e,
             n, n)``.
         dim: Dimension d of the fused space. Static.
-        optimizer: Any optax optimiser, also ``optax.lbfgs()``. Static: each new object
-            compiles anew, so build it once.
+        optimizer: Any optax optimiser, including ``optax.lbfgs()``. Static: each new
+            object is compiled anew, so build it once.
         num_steps: Number of steps, at least 1. Static.
         objective: Objective of ``loss``. Static.
         init_scale: Standard deviation of the initial means. Scalar.
         initial: Means and log-variances to start from, both of shape ``(n, dim)``.
 
     Returns:
-        The fused posteriors, and the loss along the way and at the end; NaN if
-        the descent diverged.
+        The fused posteriors, and the loss before each step and at the end; NaN if the
+        optimisation diverged.
 
     Raises:
         TypeError: If ``initial`` is not a pair.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
-        representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 4;
-        there by plain gradient descent.
+        representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section 4, who
+        use plain gradient descent.
 
     Example:
         >>> import jax
@@ -150,17 +150,18 @@ def fuse_encoder(
 ) -> EncoderFusionResult:
     r"""Train an encoder to fuse reference spaces.
 
-    Descends ``loss`` over the parameters :math:`\theta` of an encoder, for ``"exp_vi"``
+    Minimises ``loss`` over the parameters :math:`\theta` of an encoder; for
+    ``"exp_vi"``, this is
 
     .. math::
         \min_\theta\; -\left\langle e^{-\mathrm{VI}(U(f_\theta(x)), V)}
         \right\rangle_V .
 
     Unlike free posteriors, the encoder then embeds points outside the fingerprint. Any
-    pure function serves. For a Flax model ``graphdef, params = nnx.split(model)`` and
-    ``encoder_fn = lambda params, x: nnx.merge(graphdef, params)(x)``. Batches of steps
-    may be run one after another, from the ``params`` of the last; the state of the
-    optimiser starts afresh.
+    pure function will do. For a Flax model, use ``graphdef, params = nnx.split(model)``
+    and ``encoder_fn = lambda params, x: nnx.merge(graphdef, params)(x)``. Training can
+    be continued from the returned ``params``; the state of the optimiser then starts
+    afresh.
 
     Differentiable in ``params`` and ``reference_overlaps``, through all steps. Costs
     :math:`O(e n^2 + n^2 d)` and a pass of the encoder per step, in :math:`O(e n^2)`
@@ -172,14 +173,14 @@ def fuse_encoder(
         reference_overlaps: Overlaps in the references, 1 on the diagonals. Shape ``(e,
             n, n)``.
         encoder_fn: ``encoder_fn(params, x) -> (means, log_variances)``, both of shape
-            ``(n, d)``. Static: each new function object compiles anew.
+            ``(n, d)``. Static: each new function object is compiled anew.
         optimizer: Any optax optimiser. Static: build it once.
         num_steps: Number of steps, at least 1. Static.
         objective: Objective of ``loss``. Static.
 
     Returns:
-        Parameters of the trained encoder, and the loss along the way and at the end;
-        NaN if the descent diverged.
+        Parameters of the trained encoder, and the loss before each step and at the end;
+        NaN if the optimisation diverged.
 
     Raises:
         ValueError: If ``x`` and ``reference_overlaps`` differ in the number of points.

@@ -30,7 +30,7 @@ class References(NamedTuple):
 def loss(
     overlaps: ArrayLike, reference_overlaps: ArrayLike, *, objective: str = "exp_vi"
 ) -> jax.Array:
-    r"""Loss of a space that is to resemble all reference spaces; descend it.
+    r"""Loss of a space that is to resemble all reference spaces, to be minimised.
 
     With the mean over the references V,
 
@@ -40,13 +40,13 @@ def loss(
         L_\text{mutual\_information} = -\langle I(U;V) \rangle_V, \quad
         L_\text{nmi} = -\langle \mathrm{NMI}(U, V) \rangle_V .
 
-    ``"exp_vi"`` is the objective to use. The last two are degenerate when descended
-    for long: the information of a space that maximises ``"mutual_information"`` grows
-    without end, and ``"nmi"`` is largest, above 1, for spaces that carry next to
-    nothing.
+    ``"exp_vi"`` is the objective to use. The last two are degenerate when minimised for
+    long: the information of a space that maximises ``"mutual_information"`` grows
+    without bound, and ``"nmi"`` is largest, above 1, for spaces that carry almost no
+    information.
 
-    Differentiable in both overlaps; smooth also where a space carries little, as
-    at the start of a fusion. Costs :math:`O(e n^2)`.
+    Differentiable in both overlaps; smooth also where a space carries little
+    information, as at the start of a fusion. Costs :math:`O(e n^2)`.
 
     Args:
         overlaps: Overlaps in the space, 1 on the diagonal. Shape ``(n, n)``.

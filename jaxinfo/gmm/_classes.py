@@ -42,7 +42,7 @@ def class_mutual_information(
     sampling: Sampling = Sampling(),
     block_size: int | None = None,
 ) -> Estimate:
-    r"""Mutual information of a sample and its classes, with its uncertainty.
+    r"""Mutual information of samples and class labels, with its uncertainty.
 
     With a Gaussian mixture :math:`p_c` fitted to each class, as in
     `mutual_information`, and the shares :math:`\pi_c` of the classes,
@@ -51,19 +51,21 @@ def class_mutual_information(
         I(X;C) = \sum_c \pi_c E_{p_c} \Big[ \log p_c(x)
         - \log \sum_b \pi_b p_b(x) \Big] .
 
-    For classes of equal shares, whatever the sample says, weight each sample by the
-    inverse of the size of its class. Replicates weight all samples, so that the shares
-    vary too.
+    To give classes equal shares whatever their sizes, weight each sample by the inverse
+    of the size of its class. Bootstrap replicates reweight all samples, so that the
+    shares vary too.
 
-    Classes share what their samples cannot tell. One whose own mixture predicts it no
-    better than that of the largest class, moved to its mean and covariance, takes this
-    one: its parameters are fewer. A class of fewer than ``10 * (d + 2)`` samples, or
-    ``num_folds * (d + 2)``, gets one component, whose covariance is drawn towards the
-    pooled one within classes by :math:`d + 2` pseudo-observations; and it is taken to
-    be distributed as the largest class if that is less likely by no more than chance
-    would make it, by five deviations, for this class alone and for all small ones
-    together. It tells nothing then, and ``standard_error`` has what it seemed to tell.
-    A larger one is taken so if that is likelier than both, as for heavy tails.
+    Classes share what their samples cannot determine. A class whose own mixture
+    predicts it no better than the mixture of the largest class, moved to its mean and
+    covariance, takes the latter, which has fewer parameters. A class with fewer than
+    ``10 * (d + 2)`` samples, or ``num_folds * (d + 2)``, gets one component, whose
+    covariance is shrunk towards the pooled within-class covariance by :math:`d + 2`
+    pseudo-observations; and it is taken to have the distribution of the largest class
+    if the loss of likelihood is no more than chance explains, to within five standard
+    deviations, for this class alone and for all small ones together. It then
+    contributes no information, and ``standard_error`` includes what it seemed to
+    contribute. A larger class is treated in the same way if that is likelier than both
+    alternatives, as for heavy tails.
 
     Differentiable in ``x`` and ``weights``, as `mutual_information` is. Costs
     ``num_classes`` times as much.
@@ -73,18 +75,18 @@ def class_mutual_information(
         x: Samples. Shape ``(n, d)``.
         labels: Classes, integers from 0 to ``num_classes - 1``, or booleans. Shape
             ``(n,)``.
-        num_classes: Number of classes; those without samples count for nothing. Static.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
-        fitting: How mixtures are fitted and the number of components chosen.
+        num_classes: Number of classes; those without samples are ignored. Static.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
+        fitting: How mixtures are fitted and their number of components is chosen.
         sampling: How the uncertainty and the integrals are sampled.
-        block_size: Runs of EM that are held at once; ``None`` takes as many as need
+        block_size: EM runs held in memory at once; ``None`` takes as many as fit in
             2^24 numbers. Static.
 
     Returns:
         Estimates in nats, ``plugin`` being at most the entropy of the classes.
         ``num_components`` has shape ``(num_classes,)``, zero for empty classes;
-        ``mixture`` and ``scores`` have this leading axis. Zero if ``x`` is constant;
-        NaN if a label is out of range or ``x`` has no density (see `em`).
+        ``mixture`` and ``scores`` have this leading axis. The value is zero if ``x`` is
+        constant; NaN if a label is out of range or ``x`` has no density (see `em`).
 
     Raises:
         ValueError: If ``fitting.num_folds`` or ``fitting.min_components`` is above n.
@@ -140,25 +142,25 @@ def class_mutual_information_matrix(
     sampling: Sampling = Sampling(),
     block_size: int | None = None,
 ) -> Estimate:
-    r"""Mutual information of every column of a matrix with every set of classes.
+    r"""Mutual information of every column of a matrix with every column of labels.
 
     Entry :math:`(i, j)` is :math:`I(X_i;C_j)` as `class_mutual_information` gives it
     for the two columns and the key ``jax.random.fold_in(key, i * m + j)``.
 
-    Pairs run one after the other, or ``block_size`` side by side. Differentiable in
-    ``x`` and ``weights``. Costs :math:`a m` times as much as one pair, each with the
-    largest number of classes.
+    Pairs are computed one after the other, or ``block_size`` in parallel.
+    Differentiable in ``x`` and ``weights``. Costs :math:`a m` times as much as one
+    pair, each with the largest number of classes.
 
     Args:
         key: Random key.
         x: Samples, for example latents. Shape ``(n, a)``.
         labels: Classes, for example factors. Integers. Shape ``(n, m)``.
         num_classes: Number of classes of each column of ``labels``. Static.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
-        fitting: How mixtures are fitted and the number of components chosen.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
+        fitting: How mixtures are fitted and their number of components is chosen.
         sampling: How the uncertainty and the integrals are sampled.
-        block_size: Pairs that run side by side; ``None`` takes one after the other.
-            Static.
+        block_size: Pairs computed in parallel; ``None`` computes them one after the
+            other. Static.
 
     Returns:
         Estimates in nats, every field with two leading axes ``(a, m)``; classes are
@@ -166,9 +168,8 @@ def class_mutual_information_matrix(
 
     Raises:
         TypeError: If ``num_classes`` is not a tuple of ints.
-        ValueError: If ``num_classes`` has another length than ``labels`` has columns,
-            or ``fitting.num_folds`` or ``fitting.min_components`` is
-            above n.
+        ValueError: If ``num_classes`` does not have one entry per column of ``labels``,
+            or ``fitting.num_folds`` or ``fitting.min_components`` is above n.
 
     References:
         Piras et al., `A robust estimator of mutual information for deep learning

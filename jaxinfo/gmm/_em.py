@@ -52,7 +52,7 @@ def em(
 ) -> FitResult:
     r"""Fit a Gaussian mixture by weighted expectation-maximisation (EM).
 
-    Each step climbs :math:`\ell = \sum_n s_n \log p(x_n) / \sum_n s_n` for weights
+    Each step increases :math:`\ell = \sum_n s_n \log p(x_n) / \sum_n s_n` for weights
     :math:`s_n`. With the responsibilities :math:`r_{nk}`,
 
     .. math::
@@ -62,10 +62,10 @@ def em(
         + \epsilon \Sigma
 
     and weights proportional to :math:`n_k`, :math:`\Sigma` being the weighted
-    covariance of all data, for which rows more than ten deviations off count as ten. As
-    the regularisation :math:`\epsilon` is relative, EM is
-    equivariant under affine maps: data times 1e-9 give the same fit. It stops after a
-    step if the likelihoods before this step and the one before differ by less than
+    covariance of all data, in which rows more than ten standard deviations off count as
+    if ten off. As the regularisation :math:`\epsilon` is relative, EM is equivariant
+    under affine maps: data times 1e-9 give the same fit. It stops after a step if the
+    log-likelihoods before this step and before the previous one differ by less than
     ``tol``.
 
     Differentiable in ``x`` and ``weights``, by the implicit derivative of the fixed
@@ -77,22 +77,24 @@ def em(
         mixture: Start, in the units of ``x``; components with a log-weight of ``-inf``
             stay absent.
         x: Samples. Shape ``(n, d)``.
-        weights: Weights of the samples, not negative; weight zero is the same as
+        weights: Weights of the samples, non-negative; weight zero is the same as
             leaving a sample out, integers the same as repeating it. Shape ``(n,)``.
         tol: Gain per step, in nats, below which EM stops. Zero takes exactly
-            ``max_steps`` steps; below 1e-6 is below the rounding of float32.
-        max_steps: Most steps taken. Static.
+            ``max_steps`` steps; values below 1e-6 are below the rounding error of
+            float32.
+        max_steps: Maximum number of steps. Static.
         regularization: Share :math:`\epsilon` of the data's covariance that is added
             to each component's.
-        block_size: Rows that are held at once; ``None`` is all, or as many as take
+        block_size: Rows held in memory at once; ``None`` is all, or as many as fit in
             about 2^24 numbers. Static.
 
     Returns:
         The fit. A step that is not finite is not taken: the last finite parameters are
         returned with ``converged`` false. Singular data (constant or duplicated
-        columns, n at most d, a column determined by others to within 16 d roundings of
-        its deviation), a NaN or infinity in a row of positive weight, weights
-        that are negative or all zero give NaN. ``reason`` says which it was.
+        columns, n at most d, a column determined by others to within 16 d machine
+        epsilons of its standard deviation), a NaN or infinity in a row of positive
+        weight, weights that are negative or all zero give NaN. ``reason`` says which of
+        these it was.
 
     References:
         Dempster, Laird and Rubin, `Maximum likelihood from incomplete data via the EM

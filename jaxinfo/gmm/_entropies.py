@@ -30,19 +30,19 @@ def entropy(
     .. math::
         h(X) = -E_p[\log p(x)] .
 
-    Adds :math:`\log |\det A|` when ``x`` is mapped by a matrix :math:`A`. The sampling
-    bias of ``plugin`` is negative, and ``value`` is free of it.
+    Increases by :math:`\log |\det A|` when ``x`` is mapped by a matrix :math:`A`. The
+    sampling bias of ``plugin`` is negative; ``value`` is corrected for it.
 
-    Differentiable in ``x`` and ``weights``, and of the same cost, as
-    `mutual_information`. Costs grow with the dimension as :math:`d^2`.
+    Differentiable in ``x`` and ``weights`` like `mutual_information`, at the same cost.
+    Costs grow with the dimension as :math:`d^2`.
 
     Args:
         key: Random key.
         x: Samples. Shape ``(n, d)``.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
-        fitting: How mixtures are fitted and the number of components chosen.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
+        fitting: How mixtures are fitted and their number of components is chosen.
         sampling: How the uncertainty and the integrals are sampled.
-        block_size: Runs of EM that are held at once; ``None`` takes as many as need
+        block_size: EM runs held in memory at once; ``None`` takes as many as fit in
             2^24 numbers. Static.
 
     Returns:
@@ -108,25 +108,25 @@ def marginal_kl_divergence(
     .. math::
         D(p_x \| p_y) = E_{p_x}[\log p_x - \log p_y] ,
 
-    and with the samples exchanged the reverse. Unchanged by one affine map of both
-    samples.
+    and the reverse divergence if the samples are exchanged. Invariant under a common
+    affine map of both samples.
 
-    Differentiable in the samples and ``weights``, and of the same cost, as
-    `mutual_information`. Costs grow with the dimension as :math:`d^2`.
+    Differentiable in the samples and ``weights`` like `mutual_information`, at the same
+    cost. Costs grow with the dimension as :math:`d^2`.
 
     Args:
         key: Random key.
         x: Samples. Shape ``(n, d)``.
         y: Samples of the other variable, in the same order and units. Shape
             ``(n, d)``.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
-        fitting: How mixtures are fitted and the number of components chosen.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
+        fitting: How mixtures are fitted and their number of components is chosen.
         sampling: How the uncertainty and the integrals are sampled.
-        block_size: Runs of EM that are held at once; ``None`` takes as many as need
+        block_size: EM runs held in memory at once; ``None`` takes as many as fit in
             2^24 numbers. Static.
 
     Returns:
-        Estimates in nats, of which ``plugin`` is not negative up to
+        Estimates in nats, of which ``plugin`` is non-negative up to
         ``integration_error``. Data without a density give NaN.
 
     Raises:

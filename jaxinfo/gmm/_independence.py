@@ -34,21 +34,21 @@ def independence_test(
 ) -> PermutationTest:
     r"""Test whether two samples are independent, by permuting one of them.
 
-    The information :math:`\hat I` of the fit that `select` chooses is compared with the
-    informations :math:`\hat I_b` of those that it chooses for
-    :math:`(x_n, y_{\pi_b(n)})`:
+    The information :math:`\hat I` of the fit chosen by `select` is compared with the
+    informations :math:`\hat I_b` of the fits that it chooses for :math:`(x_n,
+    y_{\pi_b(n)})`:
 
     .. math::
         p = \frac{1 + \#\{b: \hat I_b \ge \hat I\}}{1 + B} .
 
-    Where the components chosen gain less than 6 nats of held-out log-likelihood over a
-    single one, the information is that of the single one: components that chance adds
-    make up more than weak dependence has. As data and permutations are treated alike,
-    independent samples are called dependent in a share :math:`\alpha` of cases at a
-    level :math:`\alpha`, whatever their laws, if their rows are independent of each
-    other. Rows that are not, such as the steps of a time series, look dependent: of two
-    independent autoregressive series of coefficient 0.9 most do. Take every so many
-    steps, or a test that keeps their order.
+    Where the chosen components gain less than 6 nats of held-out log-likelihood over a
+    single one, the information of the single one is used: components added by chance
+    would create more information than a weak dependence has. As data and permutations
+    are treated alike, a test at level :math:`\alpha` calls independent samples
+    dependent in a share :math:`\alpha` of cases, whatever their distributions, if their
+    rows are independent of each other. Rows that are not, such as the steps of a time
+    series, make samples look dependent: most pairs of independent autoregressive series
+    of coefficient 0.9 do. Subsample the steps, or use a test that keeps their order.
 
     Not differentiable: the p-value is a step function. Costs as much as :math:`1 + B`
     calls of `select`.
@@ -58,17 +58,17 @@ def independence_test(
         x: Samples. Shape ``(n, a)``.
         y: Samples of the other variable, in the same order. Shape ``(n, b)``.
         num_permutations: Permutations :math:`B`. Static.
-        weights: Weights of the samples, not negative. Rows of weight zero are not
-            permuted; a permuted pair has the product of the weights of its parts.
-            Shape ``(n,)``.
-        fitting: How the mixture is fitted and the number of components chosen.
-        block_size: Permutations that run side by side; ``None`` takes one after the
-            other. Static.
+        weights: Weights of the samples, non-negative. Rows of weight zero are not
+            permuted; a permuted pair has the product of the weights of its parts. Shape
+            ``(n,)``.
+        fitting: How the mixture is fitted and its number of components is chosen.
+        block_size: Permutations computed in parallel; ``None`` computes them one after
+            the other. Static.
 
     Returns:
         Information of the fit in nats, not corrected for its sampling bias, which the
-        permuted ones share; their mean and standard deviation; and the p-value. NaN for
-        data without a density; a constant side gives zeros and a p-value of one.
+        permuted fits share; their mean and standard deviation; and the p-value. NaN for
+        data without a density; a constant sample gives zeros and a p-value of one.
 
     Raises:
         ValueError: If ``fitting.num_folds`` or ``fitting.min_components`` is above n.

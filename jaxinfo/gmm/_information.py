@@ -31,38 +31,39 @@ def mutual_information(
 ) -> Estimate:
     r"""Mutual information of two samples, with its uncertainty (GMM-MI).
 
-    A Gaussian mixture :math:`p` is fitted to the joint sample, the number of its
+    A Gaussian mixture :math:`p` is fitted to the joint sample, with its number of
     components chosen by `select`, and
 
     .. math::
         I(X;Y) = E_p[\log p(x, y) - \log p(x) - \log p(y)]
 
-    taken in closed form (one component), by Gauss-Hermite quadrature (two dimensions)
-    or by randomised quasi Monte Carlo. The bootstrap refits the mixture to resampled
-    data; with the informations :math:`I_b` of these fits, ``replicates`` are
+    is evaluated in closed form (one component), by Gauss-Hermite quadrature (two
+    dimensions) or by randomised quasi Monte Carlo. The bootstrap refits the mixture to
+    resampled data; with the informations :math:`I_b` of these fits, ``replicates`` are
     :math:`2 I - I_b`. Invariant under affine maps of ``x`` and of ``y``.
 
     Which number to report: ``plugin``, the information :math:`\hat I` of the fit, has a
-    positive sampling bias, about :math:`a b / 2n` for one component. Where one does
-    (it was chosen, or others gain less than 6 nats of held-out log-likelihood in all),
-    ``value`` is the mean :math:`\hat I_c` of ``replicates``, which is free of it, and
-    ``standard_error`` their standard deviation :math:`s`. Elsewhere densities are not
-    just mixtures, and with the mean :math:`\bar i` of `pointwise_mutual_information`
-    over the data, which follow the law where the fit does not,
+    positive sampling bias, about :math:`a b / 2n` for one component. Where one
+    component suffices (it was chosen, or more of them gain less than 6 nats of held-out
+    log-likelihood in all), ``value`` is the mean :math:`\hat I_c` of ``replicates``,
+    which is free of this bias, and ``standard_error`` their standard deviation
+    :math:`s`. Elsewhere the density may not be exactly a mixture, and with the mean
+    :math:`\bar i` of `pointwise_mutual_information` over the data, which follow the
+    true distribution where the fit does not,
 
     .. math::
         \text{value} = \tfrac12 (\hat I_c + \bar i), \qquad \text{standard error}^2 =
         s^2 + (\hat I - \hat I_c)^2 + (\hat I_c - \bar i)^2 .
 
-    Strong curvature in several dimensions (spirals) leaves a value that is far too low,
-    and the error does not tell. Nothing is clipped: independent data mostly have a
-    negative ``value``, and whether it is zero is for `independence_test` to say. Above
-    20 dimensions take thousands of samples, or project first.
+    With strong curvature in several dimensions (spirals) the value is far too low, and
+    the error does not show it. Nothing is clipped: independent data mostly have a
+    negative ``value``; use `independence_test` to decide whether the information is
+    zero. Above 20 dimensions, use thousands of samples, or project first.
 
     Differentiable in ``x``, ``y`` and ``weights``, by the implicit derivative of the
     fits: ``value``, ``standard_error``, ``plugin``, ``jackknife_error``, ``replicates``
-    and the mixture, for the number of components chosen; how that number changes is not
-    seen. As a loss take ``sampling=Sampling(num_replicates=0)``. Costs
+    and the mixture, at the chosen number of components; gradients do not see changes of
+    that number. As a loss, use ``sampling=Sampling(num_replicates=0)``. Costs
     ``num_folds * (12 * num_inits + steps)`` steps of `em` for each number of components
     tried, and 37 for each replicate.
 
@@ -70,21 +71,22 @@ def mutual_information(
         key: Random key.
         x: Samples. Shape ``(n, a)``.
         y: Samples of the other variable, in the same order. Shape ``(n, b)``.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
-        fitting: How mixtures are fitted and the number of components chosen.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
+        fitting: How mixtures are fitted and their number of components is chosen.
         sampling: How the uncertainty and the integrals are sampled.
-        block_size: Runs of EM that are held at once; ``None`` takes as many as need
+        block_size: EM runs held in memory at once; ``None`` takes as many as fit in
             2^24 numbers. Static.
 
     Returns:
-        Estimates in nats. If every column of ``x``, or of ``y``, is constant, exactly
-        zero, with a mixture of NaN. Data without a density (y = x, duplicated columns,
-        n at most a + b) or with a NaN give NaN, and so does a column that the others
-        determine up to :math:`16 d \epsilon` of its deviation, with the rounding
-        :math:`\epsilon` of the dtype: informations above about 12 nats need float64.
-        Outliers, batches far apart and heavy tails are fitted; where the value or its
-        error cannot be used, ``reason`` says why. Within a component of fewer than a +
-        b + 2 rows, which do not tell its shape, x and y are taken for independent.
+        Estimates in nats. Exactly zero, with a mixture of NaN, if every column of
+        ``x``, or of ``y``, is constant. Data without a density (y = x, duplicated
+        columns, n at most a + b) or with a NaN give NaN, and so does a column that the
+        others determine up to :math:`16 d \epsilon` of its standard deviation, with
+        :math:`\epsilon` the machine epsilon of the dtype: informations above about 12
+        nats need float64. Outliers, batches far apart and heavy tails are fitted; where
+        the value or its error cannot be used, ``reason`` says why. Within a component
+        of fewer than a + b + 2 rows, which do not determine its shape, x and y are
+        taken to be independent.
 
     Raises:
         ValueError: If ``fitting.num_folds`` or ``fitting.min_components`` is above n.
@@ -136,25 +138,25 @@ def conditional_mutual_information(
     .. math::
         I(X;Y|Z) = E_p[\log p(x, y, z) + \log p(z) - \log p(x, z) - \log p(y, z)] .
 
-    Differentiable in the samples and ``weights``, and of the same cost, as
-    `mutual_information`. Costs grow with the joint dimension d as :math:`d^2`.
+    Differentiable in the samples and ``weights`` like `mutual_information`, at the same
+    cost. Costs grow with the joint dimension d as :math:`d^2`.
 
     Args:
         key: Random key.
         x: Samples. Shape ``(n, a)``.
         y: Samples. Shape ``(n, b)``.
-        z: Samples of what is given. Shape ``(n, c)``.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
-        fitting: How mixtures are fitted and the number of components chosen.
+        z: Samples of the conditioning variable. Shape ``(n, c)``.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
+        fitting: How mixtures are fitted and their number of components is chosen.
         sampling: How the uncertainty and the integrals are sampled.
-        block_size: Runs of EM that are held at once; ``None`` takes as many as need
+        block_size: EM runs held in memory at once; ``None`` takes as many as fit in
             2^24 numbers. Static.
 
     Returns:
-        Estimates in nats, of which ``plugin`` is not negative up to
-        ``integration_error``. If every column of ``x``, or of ``y``, is constant,
-        exactly zero. Data without a density give NaN, as does a constant column of
-        ``z``: leave it out.
+        Estimates in nats, of which ``plugin`` is non-negative up to
+        ``integration_error``. Exactly zero if every column of ``x``, or of ``y``, is
+        constant. Data without a density give NaN, as does a constant column of ``z``:
+        leave it out.
 
     Raises:
         ValueError: If ``fitting.num_folds`` or ``fitting.min_components`` is above n.
@@ -196,23 +198,24 @@ def mutual_information_matrix(
     Entry :math:`(i, j)` is :math:`I(X_i;Y_j)` as `mutual_information` gives it for the
     two columns and the key ``jax.random.fold_in(key, i * b + j)``.
 
-    Pairs run one after the other, so that a hard pair costs its own time only, or
-    ``block_size`` side by side, until the slowest ends. Differentiable as
-    `mutual_information` is. Costs :math:`a b` times as much.
+    Pairs are computed one after the other, so that a hard pair costs only its own time,
+    or ``block_size`` in parallel, until the slowest ends. Differentiable like
+    `mutual_information`. Costs :math:`a b` times as much.
 
     Args:
         key: Random key.
         x: Samples, for example latents. Shape ``(n, a)``.
         y: Samples, for example factors. Shape ``(n, b)``.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
-        fitting: How mixtures are fitted and the number of components chosen.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
+        fitting: How mixtures are fitted and their number of components is chosen.
         sampling: How the uncertainty and the integrals are sampled.
-        block_size: Pairs that run side by side; ``None`` takes one after the other.
-            Static.
+        block_size: Pairs computed in parallel; ``None`` computes them one after the
+            other. Static.
 
     Returns:
         Estimates in nats, every field with two leading axes ``(a, b)``. A constant
-        column has zeros, a pair without a density NaN, and others are not touched.
+        column gives zeros and a pair without a density NaN; other entries are not
+        affected.
 
     Raises:
         ValueError: If ``fitting.num_folds`` or ``fitting.min_components`` is above n.

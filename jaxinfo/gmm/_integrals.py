@@ -34,16 +34,16 @@ Terms = tuple[tuple[Dims, int], ...]
 def mixture_mutual_information(
     key: ArrayLike, mixture: GaussianMixture, *, dim_x: int, num_nodes: int = 1024
 ) -> Integral:
-    r"""Mutual information between the first dimensions of a mixture and the others.
+    r"""Mutual information between the leading dimensions of a mixture and the others.
 
     .. math::
         I(X;Y) = E_p[\log p(x, y) - \log p(x) - \log p(y)]
 
-    In closed form for one component, by Gauss-Hermite quadrature in two dimensions, by
-    randomised quasi Monte Carlo beyond.
+    Evaluated in closed form for one component, by Gauss-Hermite quadrature in two
+    dimensions, by randomised quasi Monte Carlo beyond.
 
-    Differentiable in the mixture. Costs :math:`O(s k d^2)` time for s nodes in
-    all, 1500 per component where quadrature applies.
+    Differentiable in the mixture. Costs :math:`O(s k d^2)` time for s nodes in all, of
+    which there are 1500 per component where quadrature applies.
 
     Args:
         key: Random key.
@@ -53,7 +53,7 @@ def mixture_mutual_information(
             a power of two. Unused up to two dimensions. Static.
 
     Returns:
-        Information in nats, not negative up to its error; and this error.
+        Information in nats, non-negative up to its error, and this error.
 
     Raises:
         ValueError: If ``dim_x`` does not leave dimensions on both sides, or
@@ -95,12 +95,13 @@ def mixture_conditional_mutual_information(
     dim_y: int,
     num_nodes: int = 1024,
 ) -> Integral:
-    r"""Mutual information of dimensions of a mixture, given its last ones.
+    r"""Mutual information of two blocks of dimensions of a mixture, given the others.
 
     .. math::
         I(X;Y|Z) = E_p[\log p(x, y, z) + \log p(z) - \log p(x, z) - \log p(y, z)]
 
-    In closed form for one component, else by randomised quasi Monte Carlo.
+    Evaluated in closed form for one component, otherwise by randomised quasi Monte
+    Carlo.
 
     Differentiable in the mixture. Costs :math:`O(s k d^2)` time for s nodes in all.
 
@@ -108,12 +109,12 @@ def mixture_conditional_mutual_information(
         key: Random key.
         mixture: The mixture, with normalised weights.
         dim_x: Number of leading dimensions that are x. Static.
-        dim_y: Number of the next ones, that are y; the rest are z. Static.
+        dim_y: Number of dimensions after these that are y; the rest are z. Static.
         num_nodes: Quasi Monte Carlo nodes of each component, in each of eight shifts;
             a power of two. Unused up to two dimensions. Static.
 
     Returns:
-        Information in nats, not negative up to its error; and this error.
+        Information in nats, non-negative up to its error, and this error.
 
     Raises:
         ValueError: If ``dim_x + dim_y`` leaves no dimension, or ``num_nodes`` is not a
@@ -162,8 +163,8 @@ def mixture_entropy(
     .. math::
         h(X) = -E_p[\log p(x)]
 
-    In closed form for one component, by Gauss-Hermite quadrature up to two dimensions,
-    by randomised quasi Monte Carlo beyond.
+    Evaluated in closed form for one component, by Gauss-Hermite quadrature up to two
+    dimensions, by randomised quasi Monte Carlo beyond.
 
     Differentiable in the mixture. Costs :math:`O(s k d^2)` time for s nodes in all.
 
@@ -216,20 +217,20 @@ def mixture_kl_divergence(
     .. math::
         D(p \| q) = E_p[\log p(x) - \log q(x)]
 
-    In closed form if both have one component, by Gauss-Hermite quadrature up to two
-    dimensions, by randomised quasi Monte Carlo beyond.
+    Evaluated in closed form if both have one component, by Gauss-Hermite quadrature up
+    to two dimensions, by randomised quasi Monte Carlo beyond.
 
     Differentiable in both mixtures. Costs :math:`O(s k d^2)` time for s nodes in all.
 
     Args:
         key: Random key.
-        p: Mixture that the mean is taken over, with normalised weights.
+        p: Mixture over which the expectation is taken, with normalised weights.
         q: The other mixture, of any number of components.
         num_nodes: Quasi Monte Carlo nodes of each component, in each of eight shifts;
             a power of two. Unused up to two dimensions. Static.
 
     Returns:
-        Divergence in nats, not negative up to its error; and this error.
+        Divergence in nats, non-negative up to its error, and this error.
 
     Raises:
         ValueError: If ``num_nodes`` is not a power of two.
@@ -801,5 +802,6 @@ def _check_leading(name: str, value: int, dim: int) -> None:
     checks.at_least(name, value, 1)
     if value >= dim:
         raise ValueError(
-            f"Expected `{name}` to be below the {dim} dimensions, got {value}."
+            f"Expected `{name}` to be less than the number of dimensions, {dim}, got "
+            f"{value}."
         )

@@ -19,23 +19,23 @@ def confidence_interval(
     - ``"normal"``: ``value`` :math:`\pm z` ``standard_error``, with the normal quantile
       z.
     - ``"basic"``: quantiles :math:`(1 \mp \text{level}) / 2` of ``replicates``.
-    - ``"percentile"``: those of the refits, ``2 * plugin - replicates``; it carries
-      their doubled bias.
+    - ``"percentile"``: those of the refits, ``2 * plugin - replicates``, which contain
+      their bias twice.
 
     For ``method="normal"`` the ends are :math:`\hat I \pm z \hat\sigma`. No interval
-    tells whether an information is zero, as its estimates near zero have a one-sided
-    law: use `independence_test`.
+    tells whether an information is zero, as estimates near zero have a one-sided
+    distribution: use `independence_test`.
 
     Differentiable in the estimate. Costs :math:`O(b \log b)` time for b replicates.
 
     Args:
-        result: What an estimate of this package returned, one or a matrix of them.
-        level: Probability that the interval is to hold, between 0 and 1.
+        result: Result of an estimator of this package, single or a matrix.
+        level: Coverage probability of the interval, between 0 and 1.
         method: One of the above; the quantiles need replicates. Static.
 
     Returns:
-        Both ends, in nats; NaN for a level that is no probability. Failed replicates
-        are left out.
+        Both ends, in nats; NaN if ``level`` is not a probability. Failed replicates are
+        left out.
 
     Raises:
         ValueError: If ``method`` needs replicates and there are none.

@@ -22,7 +22,7 @@ def log_prob(mixture: GaussianMixture, x: ArrayLike) -> jax.Array:
     :math:`n k` numbers of memory.
 
     Args:
-        mixture: The mixture, its weights as they are (not normalised).
+        mixture: The mixture; its weights are used as they are (not normalised).
         x: Points. Shape ``(n, d)``.
 
     Returns:
@@ -50,7 +50,7 @@ def log_prob(mixture: GaussianMixture, x: ArrayLike) -> jax.Array:
 
 @compiled.jit
 def responsibilities(mixture: GaussianMixture, x: ArrayLike) -> jax.Array:
-    r"""Probabilities that points come from each component.
+    r"""Posterior probabilities that each point comes from each component.
 
     .. math::
         r_{nk} = w_k N(x_n; m_k, L_k L_k^\top) / p(x_n)
@@ -59,12 +59,12 @@ def responsibilities(mixture: GaussianMixture, x: ArrayLike) -> jax.Array:
     :math:`n k` numbers of memory.
 
     Args:
-        mixture: The mixture; one component at least must be present.
+        mixture: The mixture; at least one component must be present.
         x: Points. Shape ``(n, d)``.
 
     Returns:
-        Responsibilities, summing to one in each row; NaN where a point is so far that
-        the logarithms of all densities overflow. Shape ``(n, k)``.
+        Responsibilities, summing to one in each row; NaN where a point is so far away
+        that the logarithms of all densities overflow. Shape ``(n, k)``.
 
     Example:
         >>> import jax.numpy as jnp
@@ -86,7 +86,7 @@ def responsibilities(mixture: GaussianMixture, x: ArrayLike) -> jax.Array:
 def sample(key: ArrayLike, mixture: GaussianMixture, *, num_samples: int) -> jax.Array:
     r"""Draw independent points from a Gaussian mixture.
 
-    A component :math:`k` with probability proportional to :math:`w_k`, then
+    Draws a component :math:`k` with probability proportional to :math:`w_k`, then
     :math:`x = m_k + L_k \epsilon` with standard normal :math:`\epsilon`.
 
     Differentiable in the means and factors for the components drawn; not in the
@@ -128,9 +128,9 @@ def sample(key: ArrayLike, mixture: GaussianMixture, *, num_samples: int) -> jax
 
 @compiled.jit(static_argnames=("dims",))
 def marginal(mixture: GaussianMixture, *, dims: tuple[int, ...]) -> GaussianMixture:
-    r"""Mixture of some of the dimensions.
+    r"""Marginal of a mixture on some of its dimensions.
 
-    Means :math:`m_{k,A}`, covariances :math:`C_{k,AA}`.
+    Its components have means :math:`m_{k,A}` and covariances :math:`C_{k,AA}`.
 
     Differentiable in the mixture. Costs :math:`O(k d^3)` time.
 
@@ -162,7 +162,7 @@ def marginal(mixture: GaussianMixture, *, dims: tuple[int, ...]) -> GaussianMixt
 def condition(
     mixture: GaussianMixture, values: ArrayLike, *, dims: tuple[int, ...]
 ) -> GaussianMixture:
-    r"""Mixture of the other dimensions, given the values of some.
+    r"""Conditional distribution of a mixture, given the values of some dimensions.
 
     Given :math:`x_B = v`, with :math:`G_k = C_{k,AB} C_{k,BB}^{-1}`,
 
@@ -198,7 +198,7 @@ def condition(
     dim = mixture.means.shape[1]
     dims = _dims("dims", dims, dim)
     if len(dims) == dim:
-        raise ValueError(f"Expected `dims` to leave a dimension, got all {dim}.")
+        raise ValueError(f"Expected `dims` to leave out a dimension, got all {dim}.")
     values = checks.as_float("values", values, "(b,)", b=len(dims))
     values, *parameters = checks.promote(values, *mixture)
     mixture = GaussianMixture(*parameters)
@@ -226,7 +226,7 @@ def condition(
 def pointwise_mutual_information(
     mixture: GaussianMixture, x: ArrayLike, y: ArrayLike
 ) -> jax.Array:
-    r"""How much more likely points are together than apart.
+    r"""Pointwise mutual information of pairs of points under a mixture.
 
     .. math::
         i(x; y) = \log \frac{p(x, y)}{p(x)\, p(y)}
@@ -373,6 +373,6 @@ def _dims(name: str, dims: tuple[int, ...], dim: int) -> tuple[int, ...]:
         checks.at_least(name, value, 0)
     if not dims or len(set(dims)) != len(dims) or max(dims) >= dim:
         raise ValueError(
-            f"Expected `{name}` to hold different dimensions below {dim}, got {dims}."
+            f"Expected `{name}` to hold distinct dimensions below {dim}, got {dims}."
         )
     return dims

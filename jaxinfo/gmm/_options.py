@@ -15,17 +15,17 @@ _RESAMPLINGS = ("bayesian", "counts")
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fitting:
-    """How a mixture is fitted and its number of components chosen.
+    """How a mixture is fitted and its number of components is chosen.
 
     A pytree: ``tol`` and ``regularization`` may be traced, the others are static.
     ``Fitting(min_components=k, max_components=k)`` fixes the number of components.
 
     Attributes:
-        min_components: Fewest components that may be chosen. Fits with fewer are only
-            steps on the way to them. Positive integer.
-        max_components: Most components that are tried. Integer, at least
+        min_components: Minimum number of components that may be chosen. Fits with fewer
+            are only steps on the way to them. Positive integer.
+        max_components: Maximum number of components that are tried. Integer, at least
             ``min_components``.
-        criterion: What scores a number of components: ``"validation"``, ``"aic"`` or
+        criterion: Score of a number of components: ``"validation"``, ``"aic"`` or
             ``"bic"``, see `select`.
         num_inits: Starting points of EM for each number of components and each fold.
             Positive integer.
@@ -33,12 +33,14 @@ class Fitting:
             of samples.
         patience: How many successive numbers of components may fail to improve the
             score before the search ends. Positive integer.
-        max_steps: Most EM steps per fit. Positive integer.
+        max_steps: Maximum number of EM steps per fit. Positive integer.
         tol: Gain of the mean log-likelihood per step, in nats, below which a fit has
-            converged. Scalar; below 1e-6 lies the rounding of float32.
+            converged. Scalar; values below 1e-6 are below the rounding error of
+            float32.
         regularization: Share of the covariance of the data that is added to the
-            covariance of each component: its root, 1e-5, is how narrow one may be
-            beside the spread of all. Non-negative scalar.
+            covariance of each component: its square root, 1e-5 by default, is the
+            smallest width of a component relative to the spread of the data.
+            Non-negative scalar.
 
     Raises:
         TypeError: If a count is not an int.
@@ -78,12 +80,12 @@ class Fitting:
         n = x.shape[0]
         if self.min_components > n:
             raise ValueError(
-                f"Expected `min_components` to be at most the {n} samples, got "
-                f"{self.min_components}."
+                f"Expected `min_components` to be at most the number of samples, {n}, "
+                f"got {self.min_components}."
             )
         if self.criterion == "validation" and self.num_folds > n:
             raise ValueError(
-                f"Expected `num_folds` to be at most the {n} samples, got "
+                f"Expected `num_folds` to be at most the number of samples, {n}, got "
                 f"{self.num_folds}."
             )
         given = checks.as_scalar("regularization", self.regularization, x.dtype)
@@ -102,21 +104,21 @@ class Sampling:
     All fields are static.
 
     Attributes:
-        num_replicates: Fits to resampled data. Integer of at least 2, or 0: then an
-            estimate is not corrected for its sampling bias, and its standard error is
-            that of the infinitesimal jackknife.
+        num_replicates: Fits to resampled data. Integer of at least 2, or 0, in which
+            case an estimate is not corrected for its sampling bias, and its standard
+            error is that of the infinitesimal jackknife.
         resampling: How data are resampled: ``"bayesian"`` draws weights that follow
             the exponential distribution (the Bayesian bootstrap, Rubin 1981), under
             which no sample is left out and components hardly ever collapse;
             ``"counts"`` draws samples with replacement (Efron's bootstrap).
         num_nodes: Quasi Monte Carlo nodes of each component, in each of eight shifts.
-            A power of two. Unused up to two dimensions, where nodes are those of
-            Gauss-Hermite quadrature.
+            A power of two. Unused up to two dimensions, where the nodes of
+            Gauss-Hermite quadrature are used.
 
     Raises:
         TypeError: If a count is not an int.
-        ValueError: If ``num_replicates`` is negative or 1, ``resampling`` unknown, or
-            ``num_nodes`` not a power of two.
+        ValueError: If ``num_replicates`` is negative or 1, ``resampling`` is unknown,
+            or ``num_nodes`` is not a power of two.
 
     References:
         Rubin, `The Bayesian bootstrap <https://doi.org/10.1214/aos/1176345338>`_, 1981.

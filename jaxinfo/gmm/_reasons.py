@@ -7,35 +7,35 @@ import jax.numpy as jnp
 
 
 class Reason(enum.IntEnum):
-    """Why a fit or an estimate is not to be trusted.
+    """Why a fit or an estimate should not be trusted.
 
     The field ``reason`` of results holds these numbers: ``gmm.Reason(int(r.reason))``
     names one, and ``r.reason == gmm.Reason.TIED`` compares a whole array of them. Where
-    several apply, the first of these but the zero is given.
+    several apply, the first non-zero one in this list is given.
 
     Attributes:
         SUCCESSFUL: Nothing was found; ``converged`` is true.
         INVALID: A NaN or infinity in a row of positive weight, weights that are
-            negative or all zero, or a label out of range. All results are NaN: mend
+            negative or all zero, or a label out of range. All results are NaN: correct
             the data, or give such rows weight zero.
-        SINGULAR: The data have no density: a column is constant, or others determine
-            it to within some roundings of the dtype; or there are no more rows than
+        SINGULAR: The data have no density: a column is constant, or others determine it
+            to within a few rounding errors of the dtype; or there are no more rows than
             columns. All results are NaN. Leave the column out, add the noise with which
             it was measured, or compute in float64.
-        TIED: Few rows are distinct: fewer than 100, and than half of all, weighed by
-            how often they come. Values on a coarse grid have no density: see
-            ``measures``, or `class_mutual_information` if one side is of this kind. Of
-            rows that were repeated keep one, and give the number as its weight: the
+        TIED: Few rows are distinct: fewer than 100, and fewer than half of all,
+            weighted by how often they occur. Values on a coarse grid have no density:
+            see ``measures``, or `class_mutual_information` if one side is of this kind.
+            Of repeated rows keep one, with the number of repetitions as its weight: the
             error is that of as many independent rows as there are.
         COLLAPSED: Components that hold more than a hundredth of all weight are as
-            narrow as ``regularization`` lets them be: they stand on repeated values of
-            a column (a share of exact zeros, say), or on a curve. Information about
-            repeated values of one side is mostly right; entropy is not.
-        MISFIT: Few Gaussians do not describe the columns. Either the same fit finds
-            information where one side is shuffled, more than two errors, and the value
-            is too high by about as much; or one Gaussian was chosen though a row makes
-            up 0.3 of its variance, and the value says little. Take logarithms of
-            positive columns, or `normal_scores`, or leave such rows out.
+            narrow as ``regularization`` allows: they sit on repeated values of a column
+            (a share of exact zeros, say), or on a curve. Information about repeated
+            values of one side is mostly right; entropy is not.
+        MISFIT: A few Gaussians do not describe the columns. Either the same fit finds
+            information of more than two errors where one side is shuffled, and the
+            value is too high by about as much; or one Gaussian was chosen although a
+            single row makes up 0.3 of its variance, and the value means little. Take
+            logarithms of positive columns, or `normal_scores`, or leave such rows out.
         BROKEN: A step of EM, or the value of the fit, was not finite. Raise
             ``regularization``, lower ``max_components`` or compute in float64.
         STEPS_RAN_OUT: EM took ``max_steps`` steps without converging. Raise it, or

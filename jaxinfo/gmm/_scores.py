@@ -14,13 +14,13 @@ def normal_scores(x: ArrayLike) -> jax.Array:
     .. math::
         z_n = \Phi^{-1} \Big( \frac{r_n - 1/2}{N} \Big)
 
-    with the rank :math:`r_n` of the entry among the :math:`N` of its column, equal ones
-    having their mean rank. Information does not change with monotone maps of single
-    columns, so `mutual_information` of the scores is that of the data, and few
-    Gaussians hold marginals that are far from Gaussian: heavy tails, columns that
-    spread over decades. It hurts where the dependence is simple in the data as they are
-    and curved in the scores: on logarithms of ordered Weinman variables (n = 200) the
-    bias went from -0.02 to -0.07 nats. Take logarithms instead where these are natural.
+    with the rank :math:`r_n` of the entry among the :math:`N` of its column, where
+    equal entries have their mean rank. Information does not change with monotone maps
+    of single columns, so `mutual_information` of the scores is that of the data, and a
+    few Gaussians suffice for marginals that are far from Gaussian: heavy tails, columns
+    that span decades. It hurts where the dependence is simple in the original data but
+    curved in the scores: on logarithms of ordered Weinman variables (n = 200) the bias
+    went from -0.02 to -0.07 nats. Take logarithms instead where these are natural.
 
     Not differentiable: ranks are step functions. Costs :math:`O(N \log N)` time per
     column.
@@ -30,7 +30,7 @@ def normal_scores(x: ArrayLike) -> jax.Array:
 
     Returns:
         Scores, about standard normal in each column; zero for a constant column, and
-        all NaN for one with a NaN. Shape ``(n, d)``.
+        all NaN for a column with a NaN. Shape ``(n, d)``.
 
     References:
         Van der Waerden, Order tests for the two-sample problem and their power, 1952.

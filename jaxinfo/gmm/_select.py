@@ -29,10 +29,10 @@ def fit(
     r"""Fit a Gaussian mixture with a given number of components.
 
     For 1, 2, ... components EM runs from several starts: two that split the heaviest
-    component of the fit before, the others of equal spheres about rows that k-means++
-    draws. The likeliest after 12 steps goes on to ``tol``, and Newton steps take the
-    last fit to the fixed point. The likelihood climbed is
-    :math:`\sum_n s_n \log p(x_n) / \sum_n s_n`, as in `em`.
+    component of the previous fit, the others with equal spheres about rows drawn by
+    k-means++. The likeliest after 12 steps is continued to ``tol``, and Newton steps
+    take the last fit to the fixed point. The objective is :math:`\sum_n s_n \log p(x_n)
+    / \sum_n s_n`, as in `em`.
 
     Differentiable in ``x`` and ``weights``, by the implicit derivative of the fixed
     point. Costs :math:`O(k)` times as much as `em` from ``num_inits`` starts.
@@ -41,16 +41,16 @@ def fit(
         key: Random key.
         x: Samples. Shape ``(n, d)``.
         num_components: Number of components, at most n. Static.
-        num_inits: Starts of each number of components. Static.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
+        num_inits: Starts for each number of components. Static.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
         tol: Gain per step, in nats, below which EM stops.
-        max_steps: Most steps of each fit. Static.
+        max_steps: Maximum number of steps of each fit. Static.
         regularization: Share of the data's covariance that is added to each
             component's.
 
     Returns:
-        The fit; ``num_steps`` counts those of the last run. Data without a density
-        (see `em`) give NaN.
+        The fit; ``num_steps`` counts the EM steps of the last run. Data without a
+        density (see `em`) give NaN.
 
     Raises:
         ValueError: If ``num_components`` is above n.
@@ -121,7 +121,7 @@ def select(
     Args:
         key: Random key.
         x: Samples. Shape ``(n, d)``.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
         fitting: How mixtures are fitted and scored, and how far the search goes.
 
     Returns:

@@ -31,7 +31,7 @@ def initialize(
     method: str = "kmeans",
     weights: ArrayLike | None = None,
 ) -> GaussianMixture:
-    r"""Draw a start for `em`.
+    r"""Draw a starting mixture for `em`.
 
     In coordinates where the weighted data are white:
 
@@ -43,8 +43,8 @@ def initialize(
       draws times their radius :math:`(V \Gamma(d/2 + 1) / k)^{1/d} / \sqrt\pi`;
       :math:`V` is the volume of the bounding box.
     - ``"box"``: such spheres anywhere in the bounding box.
-    - ``"responsibilities"``: random ones. It starts next to a saddle of the likelihood,
-      where loose tolerances stop at once: better avoided.
+    - ``"responsibilities"``: random responsibilities. This starts next to a saddle of
+      the likelihood, where EM with a loose tolerance stops at once: better avoided.
 
     Not meant to be differentiated: the draws are differentiable almost everywhere in
     ``x``, but fits forget their start. Costs :math:`O(n k d^2)` time, in
@@ -55,7 +55,7 @@ def initialize(
         x: Samples. Shape ``(n, d)``.
         num_components: Number of components, at most n. Static.
         method: One of the above. Static.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
 
     Returns:
         A mixture in the units of ``x``. NaN where `em` would give NaN; an empty cluster
@@ -247,8 +247,8 @@ def check_num_components(value: int, num_rows: int) -> None:
     checks.at_least("num_components", value, 1)
     if value > num_rows:
         raise ValueError(
-            f"Expected `num_components` to be at most the {num_rows} samples, got "
-            f"{value}."
+            f"Expected `num_components` to be at most the number of samples, "
+            f"{num_rows}, got {value}."
         )
 
 

@@ -32,7 +32,7 @@ class FitResult(NamedTuple):
             ran out or a step was not finite. Shape ``()``, boolean.
         collapsed: Components that hold less than one average sample or are as narrow
             as the regularisation. Shape ``(k,)``, boolean.
-        reason: Why the fit is not to be trusted, a number of `Reason`; zero if nothing
+        reason: Why the fit should not be trusted, a number of `Reason`; zero if nothing
             was found. Shape ``()``, integer.
     """
 
@@ -57,7 +57,7 @@ class Selection(NamedTuple):
         num_steps: EM steps of the fit to all data. Shape ``()``, integer.
         converged: Whether the mixture can be used: ``reason`` is zero. Shape ``()``,
             boolean.
-        reason: Why it cannot, a number of `Reason`. Shape ``()``, integer.
+        reason: Why it cannot be used, a number of `Reason`. Shape ``()``, integer.
     """
 
     mixture: GaussianMixture
@@ -70,18 +70,19 @@ class Selection(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """An estimate by a fitted mixture, in nats, with its uncertainty.
+    """An estimate from a fitted mixture, in nats, with its uncertainty.
 
-    Of a matrix of pairs every field has two leading axes. With classes,
+    For a matrix of pairs, every field has two leading axes. With classes,
     ``num_components`` is ``(c,)``, and ``mixture`` and ``scores`` have a leading ``c``.
 
     Attributes:
-        value: The number to report, see `mutual_information` for information of
-            samples; else corrected for the sampling bias, the mean of ``replicates``,
-            or ``plugin`` where there are none. Shape ``()``.
+        value: The number to report. For information of samples see
+            `mutual_information`; otherwise the mean of ``replicates``, which is
+            corrected for the sampling bias, or ``plugin`` where there are none. Shape
+            ``()``.
         standard_error: Its error: the standard deviation of ``replicates``, or
-            ``jackknife_error`` where there are none; for information of samples with
-            what the model may be wrong by. Shape ``()``.
+            ``jackknife_error`` where there are none; for information of samples, it
+            includes the possible error of the model. Shape ``()``.
         plugin: Value of the fit to all data, not corrected. Shape ``()``.
         jackknife_error: Standard error of ``plugin`` by the infinitesimal jackknife.
             Shape ``()``.
@@ -89,11 +90,12 @@ class Estimate(NamedTuple):
             closed form. Shape ``()``.
         replicates: Twice ``plugin`` minus the value of each fit to resampled data; NaN
             for a fit that failed. Shape ``(num_replicates,)``.
-        num_failed: Replicates left out as not finite. Shape ``()``, integer.
+        num_failed: Number of replicates left out because they are not finite. Shape
+            ``()``, integer.
         num_components: Chosen number of components. Shape ``()``, integer.
-        converged: Whether the number and its error can be used: ``reason`` is zero.
+        converged: Whether ``value`` and its error can be used: ``reason`` is zero.
             Shape ``()``.
-        reason: Why they cannot, a number of `Reason`. Shape ``()``, integer.
+        reason: Why they cannot be used, a number of `Reason`. Shape ``()``, integer.
         num_steps: EM steps of the fit to all data. Shape ``()``, integer.
         mixture: Fit to all data, padded with absent components.
         scores: Criterion for each number of components. Shape ``(max_components,)``.

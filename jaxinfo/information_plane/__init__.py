@@ -1,4 +1,4 @@
-"""The information plane: what layers tell of inputs and labels while they learn."""
+"""The information plane: information of layers about inputs and labels in training."""
 
 from jaxinfo.information_plane._capture import capture, flatten
 from jaxinfo.information_plane._cells import (

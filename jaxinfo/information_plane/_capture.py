@@ -22,28 +22,29 @@ def capture(
     """Outputs of all modules of an ``nnx`` model, by name.
 
     Runs the model once, also inside ``nnx.jit``, where it adds no trace. Functions that
-    are no modules, as ``jnp.tanh``, leave nothing of themselves: what stands before
-    them are pre-activations, to which ``activation_fns`` can apply them again.
+    are not modules, such as ``jnp.tanh``, are not captured: the outputs before them are
+    pre-activations, to which ``activation_fns`` can apply them again.
 
-    Differentiable as the model is. Costs a call of the model, and the memory of its
+    Differentiable like the model. Costs a call of the model, and the memory of its
     activations.
 
     Args:
         model: Model.
-        x: Its argument.
-        activation_fns: Functions to apply to outputs, by the names of these.
+        x: Input of the model.
+        activation_fns: Functions to apply to outputs, keyed by the names of the
+            outputs.
 
     Returns:
-        Outputs in alphabetical order, numbers by size, unflattened: of a sub-module by
-        its dotted path, as ``"encoder.layers.0"``, of the model itself, which is last,
-        as ``"output"``; that of a sub-module called so is ``"output.__call__"``. A
-        module that is called several times has ``".0"``, ``".1"`` after its name; a
-        method other than ``__call__`` its own name; the parts of an output that is no
-        array, their keys.
+        Unflattened outputs in alphabetical order, with numbers sorted by size. That of
+        a sub-module is named by its dotted path, such as ``"encoder.layers.0"``; that
+        of the model itself comes last, as ``"output"``; that of a sub-module of this
+        name is ``"output.__call__"``. A module that is called several times has
+        ``".0"``, ``".1"`` after its name, a method other than ``__call__`` its own
+        name, and the parts of an output that is not an array their keys.
 
     Raises:
         TypeError: If ``model`` is not an ``nnx.Module``.
-        ValueError: If ``activation_fns`` names no output.
+        ValueError: If ``activation_fns`` names an output that does not exist.
 
     Example:
         >>> import jax.numpy as jnp
@@ -82,7 +83,7 @@ def capture(
 
 @compiled.jit(static_argnames=("space",))
 def flatten(activations: ArrayLike, *, space: str = "features") -> jax.Array:
-    r"""Turn activations with positions, as of a convolution, into rows.
+    r"""Turn activations with positions, such as those of a convolution, into rows.
 
     Differentiable. Costs at most a mean, :math:`O(n p c)` for p positions.
 
@@ -109,7 +110,9 @@ def flatten(activations: ArrayLike, *, space: str = "features") -> jax.Array:
     array = checks.as_float("activations", activations, "(...)")
     checks.one_of("space", space, _SPACES)
     if array.ndim == 0:
-        raise ValueError("Expected `activations` to have samples first, got shape ().")
+        raise ValueError(
+            "Expected `activations` to have an axis of samples, got shape ()."
+        )
     if array.ndim == 1:
         return array[:, None]
     n, channels = array.shape[0], array.shape[-1]

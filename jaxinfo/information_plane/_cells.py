@@ -26,7 +26,7 @@ def binned(
     input_kind: str = "continuous",
     is_noisy: bool = False,
 ) -> Coordinates:
-    r"""Coordinates of a layer in cells of one width, floor(T / width).
+    r"""Information-plane coordinates in cells of one width, floor(T / width).
 
     With H the entropy of the distinct rows of cells,
 
@@ -35,7 +35,7 @@ def binned(
         I(\mathrm{bin}(T); Y) = H(T) - \sum_c \frac{n_c}{n} H(T \mid y = c) ,
 
     as the cell of a deterministic layer follows from its input. It measures how
-    activations spread over cells of the width chosen, and nothing else: other widths
+    activations spread over cells of the chosen width, and nothing else: other widths
     give other trajectories. Sweep widths with ``jax.vmap`` over ``bin_width``.
 
     Not differentiable: the gradient is zero. Costs :math:`O(n d + n \log n)` time and
@@ -47,13 +47,13 @@ def binned(
             ``(n,)``.
         num_classes: Number of classes. Static.
         bin_width: Width of a cell, in the units of the activations. Positive scalar.
-        input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
+        input_kind: Whether the inputs are ``"continuous"`` or ``"discrete"``. Static.
         is_noisy: Whether noise inside the network reaches the layer. Static.
 
     Returns:
         Coordinates in nats, ``information_x`` between 0 and ``log(n)``. NaN if an
-        activation is not finite or the width not positive; with respect to labels, if
-        one is no class. Shapes ``()``.
+        activation is not finite or the width is not positive; with respect to labels,
+        if one is out of range. Shapes ``()``.
 
     References:
         Shwartz-Ziv and Tishby, `Opening the black box of deep neural networks via
@@ -99,24 +99,24 @@ def uniform_binned(
     input_kind: str = "continuous",
     is_noisy: bool = False,
 ) -> Coordinates:
-    r"""Coordinates of a layer in bins of equal width between its ends.
+    r"""Information-plane coordinates in bins of equal width over the range of a layer.
 
     Cells :math:`\lfloor b (t - \min) / (\max - \min) \rfloor`, the last one closed,
-    with the ends of each neuron or of the layer; a constant is one cell. As the ends
-    move in training, so do the cells. Formulas are those of `binned`. Not
-    differentiable: the gradient is zero. Costs those of `binned`.
+    with the minimum and maximum of each neuron or of the layer; a constant is in one
+    cell. As these move during training, so do the cells. Formulas are those of
+    `binned`. Not differentiable: the gradient is zero. Costs are those of `binned`.
 
     Args:
         activations: Activations of a layer. Shape ``(n, d)``.
         labels: Classes from 0 to ``num_classes - 1``. Shape ``(n,)``.
         num_classes: Number of classes. Static.
         num_bins: Number b of bins. Static.
-        scope: ``"neuron"`` or ``"layer"``: whose ends. Static.
-        input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
+        scope: ``"neuron"`` or ``"layer"``: whose minimum and maximum are used. Static.
+        input_kind: Whether the inputs are ``"continuous"`` or ``"discrete"``. Static.
         is_noisy: Whether noise inside the network reaches the layer. Static.
 
     Returns:
-        Coordinates in nats, as those of `binned`. Shapes ``()``.
+        Coordinates in nats, as for `binned`. Shapes ``()``.
 
     References:
         Lorenzen, Igel and Nielsen, `Information bottleneck: exact analysis of
@@ -163,10 +163,10 @@ def quantile_binned(
     input_kind: str = "continuous",
     is_noisy: bool = False,
 ) -> Coordinates:
-    r"""Coordinates of a layer in bins of equal mass.
+    r"""Information-plane coordinates in bins of equal mass.
 
-    Cells are the numbers of interior edges up to an activation; edges are the quantiles
-    at :math:`1/b, \dots, (b-1)/b` of each neuron or of the layer, linearly
+    The cell of an activation is the number of interior edges up to it; edges are the
+    quantiles at :math:`1/b, \dots, (b-1)/b` of each neuron or of the layer, linearly
     interpolated. Formulas are those of `binned`. Not differentiable: the gradient is
     zero. Costs :math:`O(n d \log n)` time and :math:`O(n (d + c))` memory.
 
@@ -175,12 +175,12 @@ def quantile_binned(
         labels: Classes from 0 to ``num_classes - 1``. Shape ``(n,)``.
         num_classes: Number of classes. Static.
         num_bins: Number b of bins. Static.
-        scope: ``"neuron"`` or ``"layer"``: whose quantiles. Static.
-        input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
+        scope: ``"neuron"`` or ``"layer"``: whose quantiles are used. Static.
+        input_kind: Whether the inputs are ``"continuous"`` or ``"discrete"``. Static.
         is_noisy: Whether noise inside the network reaches the layer. Static.
 
     Returns:
-        Coordinates in nats, as those of `binned`. Shapes ``()``.
+        Coordinates in nats, as for `binned`. Shapes ``()``.
 
     References:
         Lorenzen, Igel and Nielsen, `Information bottleneck: exact analysis of
@@ -225,11 +225,11 @@ def edge_binned(
     input_kind: str = "continuous",
     is_noisy: bool = False,
 ) -> Coordinates:
-    r"""Coordinates of a layer in cells between given edges.
+    r"""Information-plane coordinates in cells between given edges.
 
-    Cells are the numbers of edges up to an activation. Edges that were frozen before
-    training make the points of a trajectory comparable; the classical 30 bins of tanh
-    networks are ``linspace(-1, 1, 30)``. Formulas are those of `binned`. Not
+    The cell of an activation is the number of edges up to it. Edges that were fixed
+    before training make the points of a trajectory comparable; the classical 30 bins of
+    tanh networks are ``linspace(-1, 1, 30)``. Formulas are those of `binned`. Not
     differentiable: the gradient is zero. Costs :math:`O(n d \log e)` time.
 
     Args:
@@ -237,12 +237,11 @@ def edge_binned(
         labels: Classes from 0 to ``num_classes - 1``. Shape ``(n,)``.
         edges: Edges of each neuron, in any order. Shape ``(e, d)``.
         num_classes: Number of classes. Static.
-        input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
+        input_kind: Whether the inputs are ``"continuous"`` or ``"discrete"``. Static.
         is_noisy: Whether noise inside the network reaches the layer. Static.
 
     Returns:
-        Coordinates in nats, as those of `binned`; NaN also if an edge is NaN. Shapes
-        ``()``.
+        Coordinates in nats, as for `binned`; NaN also if an edge is NaN. Shapes ``()``.
 
     References:
         Shwartz-Ziv and Tishby, `Opening the black box of deep neural networks via
@@ -289,26 +288,26 @@ def adaptive_binned(
     input_kind: str = "continuous",
     is_noisy: bool = False,
 ) -> Coordinates:
-    r"""Coordinates of a layer in bins of equal mass of its distinct activations.
+    r"""Information-plane coordinates in bins of equal mass of the distinct activations.
 
-    With u the sorted distinct activations of the whole layer but ``low``, edges are
-    ``low``, :math:`u_{\lfloor i |u| / b \rfloor}` for :math:`i < b`, and the last of u;
-    cells are the numbers of edges up to an activation. Saturated neurons share the
-    cell of ``low``. Formulas are those of `binned`. Not differentiable: the gradient is
-    zero. Costs :math:`O(n d \log n d)` time.
+    With u the sorted distinct activations of the whole layer other than ``low``, edges
+    are ``low``, :math:`u_{\lfloor i |u| / b \rfloor}` for :math:`i < b`, and the last
+    of u; the cell of an activation is the number of edges up to it. Saturated neurons
+    share the cell of ``low``. Formulas are those of `binned`. Not differentiable: the
+    gradient is zero. Costs :math:`O(n d \log n d)` time.
 
     Args:
         activations: Activations of a layer. Shape ``(n, d)``.
         labels: Classes from 0 to ``num_classes - 1``. Shape ``(n,)``.
         num_classes: Number of classes. Static.
-        low: Least value of the activation function: 0 for ReLU, a little below -1, as
-            -1.000001, for tanh. Scalar.
+        low: Least value of the activation function: 0 for ReLU, slightly below -1, such
+            as -1.000001, for tanh. Scalar.
         num_bins: Number b of bins. Static.
-        input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
+        input_kind: Whether the inputs are ``"continuous"`` or ``"discrete"``. Static.
         is_noisy: Whether noise inside the network reaches the layer. Static.
 
     Returns:
-        Coordinates in nats, as those of `binned`. Shapes ``()``.
+        Coordinates in nats, as for `binned`. Shapes ``()``.
 
     References:
         Chelombiev, Houghton and O'Donnell, `Adaptive estimators show information
@@ -353,11 +352,12 @@ def adaptive_binned(
 
 @compiled.jit(static_argnames=("num_classes",))
 def exact(symbols: ArrayLike, labels: ArrayLike, *, num_classes: int) -> Coordinates:
-    r"""Coordinates of a layer that takes few values, as those of a quantised network.
+    r"""Exact information-plane coordinates of a layer with few values (quantised).
 
-    The entropy of distinct rows is the information itself, not that of an estimate's
-    cells, as far as the sample is all there is: :math:`I(X; T) = H(T)`, and the rest as
-    in `binned`. Not differentiable. Costs those of `binned`.
+    The entropy of the distinct rows is the information itself, not that of an
+    estimator's cells, provided that the sample is the whole population: :math:`I(X; T)
+    = H(T)`, and the rest as in `binned`. Not differentiable. Costs are those of
+    `binned`.
 
     Args:
         symbols: Integers that a layer computes with, as `quantize` gives them. Shape
@@ -368,7 +368,7 @@ def exact(symbols: ArrayLike, labels: ArrayLike, *, num_classes: int) -> Coordin
     Returns:
         Coordinates in nats, in the default float. ``true_information`` is finite. NaN
         if a symbol is ``-2**31``, which `quantize` gives for NaN; with respect to
-        labels, if one is no class. Shapes ``()``.
+        labels, if one is out of range. Shapes ``()``.
 
     References:
         Lorenzen, Igel and Nielsen, `Information bottleneck: exact analysis of
@@ -407,15 +407,15 @@ def quantize(
     low: ArrayLike | None = None,
     high: ArrayLike | None = None,
 ) -> jax.Array:
-    r"""Levels of a quantised layer.
+    r"""Quantise the activations of a layer to integer levels.
 
     .. math::
         \mathrm{round}\left(2^b \frac{t - \mathrm{low}}{\mathrm{high} - \mathrm{low}}
         \right)
 
-    with halves to even: :math:`2^b + 1` levels. What lies beyond the ends takes the
-    level of the end, as in a network that saturates. Not differentiable. Costs
-    :math:`O(n d)`.
+    rounding halves to even, which makes :math:`2^b + 1` levels. Activations beyond an
+    end take the level of that end, as in a network that saturates. Not differentiable.
+    Costs :math:`O(n d)`.
 
     Args:
         activations: Activations of a layer. Shape ``(n, d)``.

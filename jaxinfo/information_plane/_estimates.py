@@ -36,15 +36,16 @@ def spectral(
     input_kind: str = "continuous",
     is_noisy: bool = False,
 ) -> Coordinates:
-    r"""Coordinates of a layer by diffusion spectral mutual information.
+    r"""Information-plane coordinates by diffusion spectral mutual information.
 
-    That of the activations with clusters of the inputs, and with the labels, see
-    `diffusion.spectral_mutual_information`: how much less spread out in diffusion space
-    the members of a cluster or class are than random samples. Either can exceed the
-    entropy :math:`H(Y)` of its labels.
+    The diffusion spectral mutual information of the activations with clusters of the
+    inputs, and with the labels, see `diffusion.spectral_mutual_information`. It
+    measures how much less spread out in diffusion space the members of a cluster or
+    class are than random samples. Either can exceed the entropy :math:`H(Y)` of its
+    labels.
 
-    Differentiable in the activations, the bandwidth and the time. Costs those of two
-    calls of that function.
+    Differentiable in the activations, the bandwidth and the time. Costs are those of
+    two calls of that function.
 
     Args:
         key: Random key.
@@ -58,7 +59,7 @@ def spectral(
         bandwidth: Standard deviation of the kernel. Positive scalar.
         diffusion_time: Power of the diffusion matrix. Scalar.
         num_repetitions: Random subsets of each size. Static.
-        input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
+        input_kind: Whether the inputs are ``"continuous"`` or ``"discrete"``. Static.
         is_noisy: Whether noise inside the network reaches the layer. Static.
 
     Returns:
@@ -128,15 +129,15 @@ def mixture(
     input_kind: str = "continuous",
     is_noisy: bool = False,
 ) -> Coordinates:
-    r"""Coordinates of a layer by Gaussian mixtures of its activations.
+    r"""Information-plane coordinates by Gaussian mixtures of the activations.
 
     :math:`I(X; T)` by `gmm.mutual_information` of inputs and activations, and
     :math:`I(T; Y)` by `gmm.class_mutual_information` of activations and labels. A
     mixture has a density: where activations lie on a surface, as those of a
     deterministic layer do, the value is that of a smoothed layer, or NaN. Call these
-    functions for the uncertainty.
+    functions directly for the uncertainty.
 
-    Differentiable as far as these functions are. Costs those of the two.
+    Differentiable to the extent these functions are. Costs are those of the two.
 
     Args:
         key: Random key.
@@ -147,7 +148,7 @@ def mixture(
         num_classes: Number of classes. Static.
         fitting: How mixtures are fitted, see `gmm.Fitting`.
         sampling: How their uncertainty is sampled, see `gmm.Sampling`.
-        input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
+        input_kind: Whether the inputs are ``"continuous"`` or ``"discrete"``. Static.
         is_noisy: Whether noise inside the network reaches the layer. Static.
 
     Returns:
@@ -217,16 +218,15 @@ def neighbors(
     input_kind: str = "continuous",
     is_noisy: bool = False,
 ) -> Coordinates:
-    r"""Coordinates of a layer by nearest neighbours.
+    r"""Information-plane coordinates by nearest neighbours.
 
     :math:`I(X; T)` by `neighbors.mutual_information` of inputs and activations, and
     :math:`I(T; Y)` by `neighbors.class_mutual_information` of activations and labels.
-    Of a deterministic
-    layer the first grows with the number of samples without limit, as the true value is
-    infinite; estimates are low in many dimensions.
+    For a deterministic layer the first grows with the number of samples without limit,
+    as the true value is infinite; estimates are too low in many dimensions.
 
-    Not differentiable: the gradient is zero, as samples are counted. Costs those of the
-    two functions.
+    Not differentiable: the gradient is zero, as samples are counted. Costs are those of
+    the two functions.
 
     Args:
         inputs: Inputs of the network. Shape ``(n, q)``.
@@ -235,7 +235,7 @@ def neighbors(
             ``(n,)``.
         num_classes: Number of classes. Static.
         num_neighbors: Number of neighbours. Static.
-        input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
+        input_kind: Whether the inputs are ``"continuous"`` or ``"discrete"``. Static.
         is_noisy: Whether noise inside the network reaches the layer. Static.
 
     Returns:

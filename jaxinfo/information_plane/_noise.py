@@ -20,7 +20,7 @@ def kde_bounds(
     input_kind: str = "continuous",
     is_noisy: bool = False,
 ) -> Bounds:
-    r"""Coordinates of a layer with Gaussian noise, between two bounds.
+    r"""Information-plane coordinates of a layer with Gaussian noise, by kernel bounds.
 
     With :math:`D_{ij} = |t_i - t_j|^2`, the information of the inputs with :math:`T +
     N`, :math:`N \sim N(0, \sigma^2)`, is at most
@@ -28,16 +28,16 @@ def kde_bounds(
     .. math::
         -\frac1n \sum_i \log \frac1n \sum_j \exp\left(-\frac{D_{ij}}{2 \sigma^2}\right)
 
-    and at least the same with :math:`8 \sigma^2` in place of :math:`2 \sigma^2`. That
-    with the labels is taken for each as the difference of such values of all samples
-    and of the classes, weighted by their shares: differences of bounds, hence no
-    bounds. The noise is the estimator's, not the network's; usual variances are 1e-3,
-    or 0.1 for wide layers.
+    and at least the same with :math:`8 \sigma^2` in place of :math:`2 \sigma^2`. The
+    information with the labels is, for each of the two, the value for all samples minus
+    those for the classes, weighted by their shares: a difference of bounds, hence not a
+    bound. The noise is the estimator's, not the network's; usual variances are 1e-3, or
+    0.1 for wide layers.
 
     Differentiable in the activations and the variance, also where samples coincide.
     Costs :math:`O(n^2 d)` time and :math:`O(n b)` memory for blocks of b samples,
     forward and backward. Beyond 8 neurons distances come from a matrix product, and
-    lose digits where activations are large beside the noise.
+    lose precision where activations are large compared with the noise.
 
     Args:
         activations: Activations of a layer. Shape ``(n, d)``.
@@ -45,14 +45,15 @@ def kde_bounds(
             ``(n,)``.
         num_classes: Number of classes. Static.
         noise_variance: Variance :math:`\sigma^2` of the noise. Positive scalar.
-        block_size: Samples whose distances from all are held at once. Static.
-        input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
+        block_size: Samples whose distances from all others are held in memory at once.
+            Static.
+        input_kind: Whether the inputs are ``"continuous"`` or ``"discrete"``. Static.
         is_noisy: Whether noise inside the network reaches the layer. Static.
 
     Returns:
         Coordinates from the lower and from the upper bounds, in nats, ``information_x``
-        between 0 and ``log(n)``. NaN if an activation is not finite or the variance not
-        positive; with respect to labels, if one is no class. Shapes ``()``.
+        between 0 and ``log(n)``. NaN if an activation is not finite or the variance is
+        not positive; with respect to labels, if one is out of range. Shapes ``()``.
 
     References:
         Kolchinsky and Tracey, `Estimating mixture entropy with pairwise distances
@@ -141,9 +142,9 @@ def noisy(
     input_kind: str = "continuous",
     is_noisy: bool = False,
 ) -> Coordinates:
-    r"""Coordinates of a layer with Gaussian noise, by sampling the noise.
+    r"""Information-plane coordinates of a layer with Gaussian noise, by Monte Carlo.
 
-    With :math:`t = t_i + \sigma e`, samples i in turns and e normal,
+    With :math:`t = t_i + \sigma e`, taking samples i in turn and e normal,
 
     .. math::
         I(X; T + N) = \left\langle \log \frac{N(t; t_i, \sigma^2)}
@@ -151,9 +152,9 @@ def noisy(
         I(T + N; Y) = \left\langle \log \frac{\frac1{n_c} \sum_{j \in c}
         N(t; t_j, \sigma^2)}{\frac1n \sum_j N(t; t_j, \sigma^2)} \right\rangle
 
-    with c the class of sample i. Both lie between the bounds of `kde_bounds` where
-    there are such. If the network itself adds this noise, it is the information of the
-    layer; else the noise is the estimator's.
+    with c the class of sample i. Where `kde_bounds` gives bounds, the value lies
+    between them. If the network itself adds this noise, this is the information of the
+    layer; otherwise the noise is the estimator's.
 
     Differentiable in the activations and the variance. Costs :math:`O(s n d)` time for
     s samples and :math:`O(n b)` memory for blocks of b.
@@ -165,13 +166,13 @@ def noisy(
         num_classes: Number of classes. Static.
         noise_variance: Variance :math:`\sigma^2` of the noise. Positive scalar.
         num_samples: Number of draws; a multiple of n treats all samples alike. Static.
-        block_size: Draws whose distances are held at once. Static.
-        input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
+        block_size: Draws whose distances are held in memory at once. Static.
+        input_kind: Whether the inputs are ``"continuous"`` or ``"discrete"``. Static.
         is_noisy: Whether the network adds this noise. Static.
 
     Returns:
-        Coordinates in nats. NaN if an activation is not finite or the variance not
-        positive; with respect to labels, if one is no class. Shapes ``()``.
+        Coordinates in nats. NaN if an activation is not finite or the variance is not
+        positive; with respect to labels, if one is out of range. Shapes ``()``.
 
     References:
         Goldfeld et al., `Estimating information flow in deep neural networks

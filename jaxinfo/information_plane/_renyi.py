@@ -25,7 +25,7 @@ def renyi(
     input_kind: str = "continuous",
     is_noisy: bool = False,
 ) -> Coordinates:
-    r"""Coordinates of a layer by matrix-based Rényi entropies.
+    r"""Information-plane coordinates by matrix-based Rényi entropies.
 
     With kernel matrices :math:`K_{ij} = \exp(-|x_i - x_j|^2 / 2 h^2)`, for labels
     :math:`K_{ij} = [y_i = y_j]`, and :math:`A = K / \mathrm{tr} K`,
@@ -36,7 +36,7 @@ def renyi(
         - S_a\left(\frac{A \circ B}{\mathrm{tr} A \circ B}\right) .
 
     Near order 1 the entropy is evaluated without cancellation, and at 1 it is von
-    Neumann's. Both informations depend much on the bandwidths, and neither is
+    Neumann's. Both informations depend strongly on the bandwidths, and neither is
     Shannon's.
 
     Differentiable in inputs, activations, bandwidths and order. Costs :math:`O(n^3)`
@@ -52,12 +52,12 @@ def renyi(
             scalar.
         bandwidth: Bandwidth h of the activations. Positive scalar.
         order: Order a. Positive scalar.
-        input_kind: ``"continuous"`` or ``"discrete"``: what the inputs are. Static.
+        input_kind: Whether the inputs are ``"continuous"`` or ``"discrete"``. Static.
         is_noisy: Whether noise inside the network reaches the layer. Static.
 
     Returns:
         Coordinates in nats. NaN if a value is not finite, or a bandwidth or the order
-        not positive. Shapes ``()``.
+        is not positive. Shapes ``()``.
 
     References:
         Giraldo, Rao and Principe, `Measures of entropy from data using infinitely

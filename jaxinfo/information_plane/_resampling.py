@@ -29,25 +29,26 @@ def label_null(
     coordinates_fn: CoordinatesFn,
     num_permutations: int = 20,
 ) -> LabelNull:
-    r"""Information with labels in random order: what an estimator shows of nothing.
+    r"""Null distribution of the information with labels, by permuting the labels.
 
-    Of S random orders, :math:`p = (1 + |\{I_s \ge I\}|) / (1 + S)`. Not differentiable.
-    Costs S + 1 calls of the estimator, one at a time.
+    With S random permutations, :math:`p = (1 + |\{I_s \ge I\}|) / (1 + S)`. Not
+    differentiable. Costs S + 1 calls of the estimator, one at a time.
 
     Args:
         key: Random key.
         activations: Activations of a layer. Shape ``(n, d)``.
         labels: Classes, integers or booleans. Shape ``(n,)``.
-        coordinates_fn: Estimator, ``coordinates_fn(activations, labels)``, as
-            ``functools.partial(binned, num_classes=10)``. The same object each time, as
-            another one is traced anew. Static.
-        num_permutations: Number S of random orders. Static.
+        coordinates_fn: Estimator, ``coordinates_fn(activations, labels)``, such as
+            ``functools.partial(binned, num_classes=10)``. Pass the same object each
+            time, as a new one is traced anew. Static.
+        num_permutations: Number S of random permutations. Static.
 
     Returns:
-        Mean and standard deviation of the information, and the p-value of the labels'.
+        Mean and standard deviation of the information with permuted labels, and the
+        p-value of that with the true labels.
 
     Raises:
-        TypeError: If ``coordinates_fn`` does not give `Coordinates`.
+        TypeError: If ``coordinates_fn`` does not return `Coordinates`.
 
     References:
         Phipson and Smyth, `Permutation p-values should never be zero
@@ -101,13 +102,13 @@ def subsample(
     coordinates_fn: CoordinatesFn,
     num_repetitions: int = 20,
 ) -> Spread:
-    r"""How far coordinates vary with the sample, from random halves of it.
+    r"""Standard errors of information-plane coordinates, from random half-samples.
 
     The standard deviation over halves drawn without replacement estimates that of the
     whole sample: halves of one sample differ by as much as two samples of its size. A
     bootstrap would bias the coordinates by its duplicates. Near saturation the error is
-    too small. Halves have coordinates of their own, which depend on the number of
-    samples: report those of the whole with this error.
+    too small. The means over halves differ from the coordinates of the whole, as these
+    depend on the number of samples: report those of the whole with this error.
 
     Not differentiable. Costs one call of the estimator for each half of :math:`\lfloor
     n / 2 \rfloor` samples, one at a time.
@@ -124,7 +125,7 @@ def subsample(
 
     Raises:
         ValueError: If there are fewer than four samples.
-        TypeError: If ``coordinates_fn`` does not give `Coordinates`.
+        TypeError: If ``coordinates_fn`` does not return `Coordinates`.
 
     References:
         Politis and Romano, `Large sample confidence regions based on subsamples under

@@ -16,7 +16,7 @@ from jaxinfo.information_plane._types import (
 
 @compiled.jit
 def is_logged(step: ArrayLike) -> jax.Array:
-    r"""Whether to log a step of training: often at first, then ever less.
+    r"""Whether to log a training step: often at first, then less and less often.
 
     Every step below 20, each 5th below 100, each 20th below 2000, then each 100th, as
     trajectories move on a logarithmic scale. Not differentiable. Costs :math:`O(1)`.
@@ -46,21 +46,21 @@ def is_logged(step: ArrayLike) -> jax.Array:
 
 
 def stack(steps: ArrayLike, records: Sequence[Mapping[str, Coordinates]]) -> Trajectory:
-    """Put the coordinates of layers at logged steps together.
+    """Combine the coordinates of layers at logged steps into a trajectory.
 
-    Host-side. Costs the memory of the coordinates.
+    Runs on the host. Costs the memory of the coordinates.
 
     Args:
         steps: Logged steps. Shape ``(e,)``.
-        records: Coordinates of each layer, by its name, for each of the steps; layers
-            in the order of the network, which that of `capture` need not be.
+        records: Coordinates of each layer, by its name, for each of the steps; with
+            layers in the order of the network, which may differ from that of `capture`.
 
     Returns:
         Trajectory whose coordinates have arrays of shape ``(e, l)``.
 
     Raises:
-        ValueError: If there are no records, not as many as steps, or if their layers or
-            estimators differ.
+        ValueError: If there are no records or not as many as steps, or if their layers
+            or estimators differ.
         TypeError: If ``records`` hold anything but `Coordinates`.
 
     Example:
@@ -79,8 +79,8 @@ def stack(steps: ArrayLike, records: Sequence[Mapping[str, Coordinates]]) -> Tra
     numbers = checks.as_labels("steps", steps, "(e,)")
     if not records or len(records) != numbers.shape[0]:
         raise ValueError(
-            f"Expected `records` to have one for each of {numbers.shape[0]} steps, got "
-            f"{len(records)}."
+            f"Expected `records` to have one entry for each of the "
+            f"{numbers.shape[0]} steps, got {len(records)}."
         )
     layers = tuple(records[0])
     everything = [
@@ -93,7 +93,7 @@ def stack(steps: ArrayLike, records: Sequence[Mapping[str, Coordinates]]) -> Tra
     for one in everything:
         check_coordinates("records", one)
     if len({jax.tree.structure(one) for one in everything}) != 1:
-        raise ValueError("Expected `records` to be of one estimator, got several.")
+        raise ValueError("Expected `records` to come from one estimator, got several.")
     shape = len(records), len(layers)
     coordinates = jax.tree.map(
         lambda *leaves: jnp.stack(leaves).reshape(*shape, *leaves[0].shape), *everything
@@ -103,18 +103,18 @@ def stack(steps: ArrayLike, records: Sequence[Mapping[str, Coordinates]]) -> Tra
 
 @compiled.jit
 def violations(trajectory: Trajectory, *, tolerance: ArrayLike = 0.0) -> jax.Array:
-    r"""Where a layer seems to know more of the inputs than the one before it.
+    r"""Where a layer seems to carry more information about inputs than the one before.
 
     .. math::
         I(X; T_{l+1}) > I(X; T_l) + \mathrm{tolerance}
 
-    Data processing forbids it, so the estimator failed there: its cells, widths or
-    noise mean different things in the two layers. For layers in a row, as of a network
-    without shortcuts. Not differentiable. Costs nothing.
+    The data processing inequality forbids this, so the estimator failed there: its
+    cells, widths or noise mean different things in the two layers. For consecutive
+    layers of a network without shortcuts. Not differentiable. Costs nothing.
 
     Args:
         trajectory: Coordinates of layers, in the order of the network.
-        tolerance: Excess that counts for nothing, in nats. Scalar.
+        tolerance: Excess that is ignored, in nats. Scalar.
 
     Returns:
         Whether each layer but the first violates it. Shape ``(e, l - 1)``, booleans.

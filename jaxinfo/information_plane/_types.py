@@ -13,30 +13,30 @@ def _static() -> Any:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Coordinates:
-    """Where a layer stands in the information plane, and what that is.
+    """Position of a layer in the information plane, and what its coordinates estimate.
 
     A pytree of arrays; the last four fields are static. For a layer of continuous
     values that noise does not reach, the information with the inputs is infinite, or
-    constant: what estimators give then depends on their bins, widths or noise. The
-    names of quantities say so.
+    constant: what estimators give then depends on their bins, widths or noise, as the
+    names of the quantities say.
 
     Attributes:
         information_x: Information with the inputs, as ``quantity_x`` says, in nats.
             Shape ``()``, as all arrays.
         information_y: Information with the labels, as ``quantity_y`` says, in nats.
         saturation: ``information_x`` over the logarithm of the number of samples, the
-            most that so many samples can show.
-        coverage: Share of the samples whose cell holds another; NaN for estimators
-            without cells.
+            most that this many samples can show.
+        coverage: Share of the samples whose cell holds another sample; NaN for
+            estimators without cells.
         label_entropy: Entropy of the labels in the sample, in nats.
-        is_saturated: Whether ``saturation`` is above 0.9: then it shows the number of
-            samples and nothing of the layer.
+        is_saturated: Whether ``saturation`` is above 0.9: if so, it shows the number of
+            samples and nothing about the layer.
         parameters: Bins, widths or noise, by name: scalars.
         estimator: Name of the function.
         quantity_x: What ``information_x`` estimates.
         quantity_y: What ``information_y`` estimates.
-        true_information: ``"infinite"``, ``"constant"`` or ``"finite"``: the
-            information of inputs and layer itself.
+        true_information: ``"infinite"``, ``"constant"`` or ``"finite"``: the true
+            information between inputs and layer.
     """
 
     information_x: jax.Array
@@ -56,16 +56,16 @@ def check_coordinates(name: str, value: object) -> None:
     """Check what an estimator gave."""
     if not isinstance(value, Coordinates):
         raise TypeError(
-            f"Expected `{name}` to give Coordinates, got {type(value).__name__}; of "
-            "Bounds, take `.lower` or `.upper`."
+            f"Expected `{name}` to give Coordinates, got {type(value).__name__}; with "
+            "Bounds, use `.lower` or `.upper`."
         )
 
 
 class Bounds(NamedTuple):
-    """Coordinates between which those of a layer with noise lie.
+    """Lower and upper coordinates of a layer with noise.
 
     Their ``information_x`` are bounds. Their ``information_y`` are differences of
-    bounds, and hence no bounds.
+    bounds, and hence not bounds.
 
     Attributes:
         lower: Coordinates from the lower bounds of entropies.
@@ -77,13 +77,13 @@ class Bounds(NamedTuple):
 
 
 class LabelNull(NamedTuple):
-    """Information with labels in random order.
+    """Null distribution of the information with labels.
 
     Attributes:
-        mean: Its mean, in nats: the bias. Shape ``()``.
-        std: Its standard deviation, in nats. Shape ``()``.
-        p_value: Share of random orders, the true one counted in, whose information is
-            at least that of the labels; never zero. Shape ``()``.
+        mean: Mean over permuted labels, in nats: the bias. Shape ``()``.
+        std: Standard deviation over permuted labels, in nats. Shape ``()``.
+        p_value: Share of the permutations, including the true order, whose information
+            is at least that with the labels; never zero. Shape ``()``.
     """
 
     mean: jax.Array

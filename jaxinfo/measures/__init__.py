@@ -1,6 +1,7 @@
 """Entropies, divergences and information of given distributions.
 
-Tables are never renormalised: what is no distribution gives NaN. Values are in nats.
+Tables are never renormalised: one that is not a distribution gives NaN. Values are in
+nats.
 """
 
 from jaxinfo.measures._counts import entropy_of_counts

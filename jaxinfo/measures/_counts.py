@@ -24,9 +24,9 @@ def entropy_of_counts(counts: ArrayLike, *, estimator: str = "plugin") -> jax.Ar
         G(c) = \psi(c) + \tfrac{(-1)^c}{2}
         \left[\psi\left(\tfrac{c+1}2\right) - \psi\left(\tfrac c2\right)\right] .
 
-    The plug-in estimate is low by about :math:`(K-1)/2N`; the other two correct it.
-    Differentiable in the counts (with the parity of a count and the set of values
-    seen held fixed). Costs :math:`O(k)`.
+    The plug-in estimate is biased low by about :math:`(K-1)/2N`; the other two correct
+    this bias. Differentiable in the counts (with the parity of a count and the set of
+    values seen held fixed). Costs :math:`O(k)`.
 
     Args:
         counts: How often each value was seen; zeros are values not seen. Shape

@@ -17,9 +17,9 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> jax.Array:
     .. math::
         D(p \| q) = \sum_i p_i \log \frac{p_i}{q_i} .
 
-    Cells where the two nearly agree are evaluated so that small divergences keep their
-    digits. Differentiable in both; the derivative at ``p_i = 0``, infinite in
-    the limit, is zero. Costs :math:`O(k)`.
+    Cells where the two nearly agree are evaluated so that small divergences do not lose
+    precision. Differentiable in both; the derivative at ``p_i = 0``, infinite in the
+    limit, is set to zero. Costs :math:`O(k)`.
 
     Args:
         p: Probabilities, never renormalised. Shape ``(k,)``.
@@ -27,7 +27,7 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> jax.Array:
 
     Returns:
         Divergence in nats, never negative; infinite where ``q_i`` is 0 and ``p_i`` is
-        not; NaN if the `entropy` of an argument is. Shape ``()``.
+        not; NaN if the `entropy` of either argument is NaN. Shape ``()``.
 
     References:
         Kullback and Leibler, `On information and sufficiency
@@ -53,15 +53,15 @@ def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> jax.Array:
         \qquad m = \tfrac12 (p + q) .
 
     Its square root is a metric. Differentiable in both; the derivative at a
-    probability of zero, infinite in the limit, is finite. Costs :math:`O(k)`.
+    probability of zero, infinite in the limit, is kept finite. Costs :math:`O(k)`.
 
     Args:
         p: Probabilities, never renormalised. Shape ``(k,)``.
         q: Probabilities, never renormalised. Shape ``(k,)``.
 
     Returns:
-        Divergence in nats, between 0 and ``log(2)``; NaN if the `entropy` of an
-        argument is. Shape ``()``.
+        Divergence in nats, between 0 and ``log(2)``; NaN if the `entropy` of either
+        argument is NaN. Shape ``()``.
 
     References:
         Lin, `Divergence measures based on the Shannon entropy

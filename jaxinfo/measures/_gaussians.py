@@ -51,7 +51,7 @@ def gaussian_mutual_information(covariance: ArrayLike, *, dim_x: int) -> jax.Arr
         I(X;Y) = \tfrac12 \log \frac{\det\Sigma_X \det\Sigma_Y}{\det\Sigma}
         = -\tfrac12 \sum_i \log(1 - \rho_i^2) .
 
-    The second form is computed: small information keeps its digits.
+    The second form is computed, so that small values do not lose precision.
     Differentiable. Costs :math:`O(d^3)`.
 
     Args:
@@ -82,8 +82,8 @@ def gaussian_mutual_information(covariance: ArrayLike, *, dim_x: int) -> jax.Arr
     checks.at_least("dim_x", dim_x, 1)
     if dim_x >= covariance.shape[0]:
         raise ValueError(
-            f"Expected `dim_x` to be less than the {covariance.shape[0]} coordinates "
-            f"of `covariance`, got {dim_x}."
+            f"Expected `dim_x` to be less than the number of coordinates of "
+            f"`covariance`, {covariance.shape[0]}, got {dim_x}."
         )
     factor_x = _cholesky(covariance[:dim_x, :dim_x])
     factor_y = _cholesky(covariance[dim_x:, dim_x:])

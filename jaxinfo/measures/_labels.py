@@ -31,7 +31,7 @@ def contingency_table(
 
     Returns:
         Counts in the default floating dtype; all NaN if a label is out of range, so
-        that it cannot go missing unseen. Shape ``(num_x, num_y)``.
+        that the error does not go unnoticed. Shape ``(num_x, num_y)``.
 
     Example:
         >>> import jax.numpy as jnp
@@ -55,7 +55,7 @@ def compare_labels(
     num_y: int,
     mask: ArrayLike | None = None,
 ) -> LabelComparison:
-    r"""Information that two labellings share, and how much of it chance explains.
+    r"""Information shared by two labellings, as it is and adjusted for chance.
 
     With the counts :math:`c_{ab}` of `contingency_table`, their row and column sums
     :math:`c_a`, :math:`c_b` and their total :math:`N`,
@@ -66,9 +66,9 @@ def compare_labels(
         \frac{m}{N} \log \frac{N m}{c_a c_b} ,
 
     where :math:`P` is the hypergeometric law: :math:`E` is the expectation of
-    :math:`I` over all ways to assign the labels of :math:`y` to the points anew.
-    Labellings of many classes share information by chance alone; adjusted values are 0
-    in expectation if they have nothing to do with each other.
+    :math:`I` over all permutations of the labels :math:`y`. Labellings of many classes
+    share information by chance alone; adjusted values are 0 in expectation if the
+    labellings are unrelated.
 
     Not differentiable. Costs :math:`O(n + k l \sqrt{s})` for :math:`k l` pairs of
     classes and :math:`s` points in the largest, and :math:`O(n + k l)` memory.
@@ -76,22 +76,22 @@ def compare_labels(
     Args:
         labels_x: Labels, integers or booleans, from 0 to ``num_x - 1``. Shape ``(n,)``.
         labels_y: Labels, integers or booleans, from 0 to ``num_y - 1``. Shape ``(n,)``.
-        num_x: Number of values of the first label; some may not occur. Static.
+        num_x: Number of values of the first label; some may be absent. Static.
         num_y: Number of values of the second label. Static.
         mask: Which points to count, booleans; the others may have any label. Shape
             ``(n,)``.
 
     Returns:
         Values in the default floating dtype; all NaN if a label is out of range or no
-        point counts. In float32, counts are exact up to 16,777,216 points, and adjusted
-        values to 1e-6, but to 3e-5 where nearly every point has a label of its own and
-        their denominator vanishes.
+        point is counted. In float32, counts are exact up to 16,777,216 points, and
+        adjusted values are accurate to 1e-6, or to 3e-5 where nearly every point has a
+        label of its own and their denominator vanishes.
 
     References:
         Vinh, Epps and Bailey, `Information theoretic measures for clusterings
         comparison <https://www.jmlr.org/papers/v11/vinh10a.html>`_, 2010, equation 24
-        and table 2. Each expectation is summed outwards from the mode of :math:`P`, and
-        of terms of which none is negative.
+        and table 2. Each expectation is summed outwards from the mode of :math:`P`,
+        over terms of which none is negative.
 
     Example:
         >>> import jax.numpy as jnp

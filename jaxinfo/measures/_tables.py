@@ -18,14 +18,15 @@ def entropy(p: ArrayLike) -> jax.Array:
         H(p) = -\sum_i p_i \log p_i, \qquad 0 \log 0 = 0.
 
     Differentiable; the derivative at a probability of zero, infinite in the limit, is
-    zero. Costs :math:`O(k)`.
+    set to zero. Costs :math:`O(k)`.
 
     Args:
         p: Probabilities, never renormalised. Shape ``(k,)``.
 
     Returns:
         Entropy in nats, between 0 and ``log(k)``; NaN if an entry is negative or the
-        sum is off 1 by more than the square root of the rounding unit. Shape ``()``.
+        sum differs from 1 by more than the square root of machine epsilon. Shape
+        ``()``.
 
     References:
         Shannon, `A mathematical theory of communication
@@ -48,9 +49,9 @@ def mutual_information(p_xy: ArrayLike) -> jax.Array:
     .. math::
         I(X;Y) = \sum_{xy} p_{xy} \log \frac{p_{xy}}{p_x p_y} .
 
-    Cells near independence are evaluated so that small information keeps its digits.
-    Differentiable; the derivative at a cell of zero, infinite in the limit, is
-    zero. Costs :math:`O(kl)`.
+    Cells near independence are evaluated so that small information does not lose
+    precision. Differentiable; the derivative at a cell of zero, infinite in the limit,
+    is set to zero. Costs :math:`O(kl)`.
 
     Args:
         p_xy: Joint probabilities, never renormalised. Shape ``(k, l)``.
@@ -83,12 +84,12 @@ def conditional_mutual_information(p_xyz: ArrayLike) -> jax.Array:
     .. math::
         I(X;Y|Z) = \sum_{xyz} p_{xyz} \log \frac{p_{xyz} p_z}{p_{xz} p_{yz}} .
 
-    Differentiable; the derivative at a cell of zero, infinite in the limit, is
+    Differentiable; the derivative at a cell of zero, infinite in the limit, is set to
     zero. Costs :math:`O(klm)`.
 
     Args:
-        p_xyz: Joint probabilities, never renormalised; the last axis is the condition.
-            Shape ``(k, l, m)``.
+        p_xyz: Joint probabilities, never renormalised; the last axis is that of the
+            conditioning variable. Shape ``(k, l, m)``.
 
     Returns:
         Conditional mutual information in nats, between 0 and ``log(min(k, l))``; NaN
@@ -129,7 +130,7 @@ def variation_of_information(p_xy: ArrayLike) -> jax.Array:
         = \sum_{xy} p_{xy} \log \frac{p_x p_y}{p_{xy}^2} .
 
     A metric on clusterings, zero if and only if each variable determines the other.
-    Differentiable; the derivative at a cell of zero, infinite in the limit, is
+    Differentiable; the derivative at a cell of zero, infinite in the limit, is set to
     zero. Costs :math:`O(kl)`.
 
     Args:
@@ -160,16 +161,17 @@ def variation_of_information(p_xy: ArrayLike) -> jax.Array:
 
 @compiled.jit
 def normalized_mutual_information(p_xy: ArrayLike) -> jax.Array:
-    r"""Mutual information over the geometric mean of the entropies.
+    r"""Mutual information normalised by the geometric mean of the entropies (NMI).
 
     .. math::
         \mathrm{NMI}(X,Y) = \frac{I(X;Y)}{\sqrt{H(X) H(Y)}} .
 
-    It is 0 where an entropy is 0 up to rounding, below :math:`4 \epsilon^2` for the
-    rounding unit :math:`\epsilon`. Information and entropies are evaluated without
-    cancellation, so that tiny entropies above that keep their ratio, and a constant has
-    none whatever its probabilities sum to. Differentiable, with a finite derivative
-    where an entropy or a cell is 0. Costs :math:`O(kl)`.
+    It is 0 where an entropy is 0 up to rounding, that is, at most :math:`4 \epsilon^2`
+    for machine epsilon :math:`\epsilon`. Information and entropies are evaluated
+    without cancellation, so that the ratio is accurate even for tiny entropies above
+    that, and the entropy of a constant is 0 even if its probabilities do not sum
+    exactly to 1. Differentiable, with a finite derivative where an entropy or a cell is
+    0. Costs :math:`O(kl)`.
 
     Args:
         p_xy: Joint probabilities, never renormalised. Shape ``(k, l)``.

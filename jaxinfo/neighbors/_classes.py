@@ -14,19 +14,19 @@ from jaxinfo.neighbors import _samples, _search
 def class_mutual_information(
     x: ArrayLike, labels: ArrayLike, *, num_classes: int, num_neighbors: int = 3
 ) -> jax.Array:
-    r"""Mutual information of samples and their classes, by nearest neighbours (Ross).
+    r"""Mutual information of samples and class labels, by nearest neighbours (Ross).
 
     With :math:`c_i` the size of the class of sample i, :math:`K_i = \min(K, c_i - 1)`,
     :math:`r_i` the distance of its :math:`K_i`-th neighbour in its class, in the
     maximum norm, and :math:`m_i` the number of samples of all classes strictly within
-    :math:`r_i`, itself too,
+    :math:`r_i`, including itself,
 
     .. math::
         I(X;Y) = \psi(N) + \langle \psi(K_i) - \psi(c_i) - \psi(m_i) \rangle .
 
-    Samples alone in their class are left out, as neighbours too, and of N. Not clipped
-    at zero. Not differentiable: the gradient is zero, as samples are counted. Costs are
-    those of `mutual_information`.
+    Samples that are alone in their class are left out, also as neighbours and in N. Not
+    clipped at zero. Not differentiable: the gradient is zero, as samples are counted.
+    Costs are those of `mutual_information`.
 
     Args:
         x: Samples. Shape ``(n, d)``.
@@ -37,8 +37,8 @@ def class_mutual_information(
 
     Returns:
         Information in nats, at most about the entropy of the labels; where it is
-        small, estimates may be negative. NaN if a sample is not finite, a label no
-        class, or every sample alone in its class. Shape ``()``.
+        small, estimates may be negative. NaN if a sample is not finite, a label is out
+        of range, or every sample is alone in its class. Shape ``()``.
 
     Raises:
         ValueError: If n is not more than K.

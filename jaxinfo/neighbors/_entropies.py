@@ -22,10 +22,10 @@ def entropy(x: ArrayLike, *, num_neighbors: int = 4) -> jax.Array:
     .. math::
         h(X) = \psi(N) - \psi(K) + d \log 2 + d \langle \log \epsilon_i \rangle .
 
-    Not differentiable: the gradient is zero, as neighbours are searched for, not
-    followed. Costs :math:`O(n w d)` time, for windows of :math:`w` samples that are
-    close in one coordinate, and :math:`O(n d)` memory. Under ``vmap``, problems run one
-    after another.
+    Not differentiable: the gradient is zero, as gradients are not taken through the
+    search for neighbours. Costs :math:`O(n w d)` time, for windows of :math:`w` samples
+    that are close in one coordinate, and :math:`O(n d)` memory. Under ``vmap``,
+    problems run one after another.
 
     Args:
         x: Samples. Shape ``(n, d)``.

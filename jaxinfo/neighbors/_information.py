@@ -31,15 +31,15 @@ def mutual_information(
     .. math::
         I(X;Y) = \psi(K) + \psi(N) - \langle \psi(n_x + 1) + \psi(n_y + 1) \rangle .
 
-    Algorithm 2 takes for each space the largest distance of the K neighbours in it, and
-    with :math:`n_x, n_y` the numbers of samples up to there,
+    Algorithm 2 takes in each space the largest distance to the K neighbours; with
+    :math:`n_x, n_y` the numbers of samples up to that distance,
 
     .. math::
         I(X;Y) = \psi(K) - 1/K + \psi(N) - \langle \psi(n_x) + \psi(n_y) \rangle ;
 
     its bias is smaller, its variance larger. Both assume that no distances are equal:
     see `tied_fraction`, `break_ties` and `mixed_mutual_information`. Neither
-    standardises: coordinates should have comparable scales.
+    standardises the data: coordinates should have comparable scales.
 
     Not differentiable: the gradient is zero, as samples are counted. Costs :math:`O(n w
     d)` time, for windows of :math:`w` samples that are close in one coordinate (at
@@ -48,11 +48,11 @@ def mutual_information(
     Args:
         x: Samples of one variable. Shape ``(n, a)``.
         y: Samples of the other. Shape ``(n, b)``.
-        num_neighbors: Number K of neighbours; more have less variance and more bias.
+        num_neighbors: Number K of neighbours; more give less variance and more bias.
             Static.
         algorithm: 1 or 2. Static.
-        exclusion_window: Samples that are not more rows apart than this are no
-            neighbours and do not count (Theiler), for series whose samples in a row are
+        exclusion_window: Samples at most this many rows apart are not neighbours and
+            are not counted (Theiler window), for series whose successive samples are
             close to each other. Static.
         mask: Which samples to use, booleans; the others may hold anything. Shape
             ``(n,)``.
@@ -62,7 +62,7 @@ def mutual_information(
         sample is not finite or has fewer than K neighbours. Shape ``()``.
 
     Raises:
-        ValueError: If n is not more than K and twice the window.
+        ValueError: If n is not more than K plus twice the window.
 
     References:
         Kraskov, Stögbauer and Grassberger, `Estimating mutual information
@@ -99,7 +99,7 @@ def local_mutual_information(
     exclusion_window: int = 0,
     mask: ArrayLike | None = None,
 ) -> jax.Array:
-    r"""What each sample contributes to `mutual_information`, whose value is their mean.
+    r"""Local mutual information of each sample, whose mean is `mutual_information`.
 
     The terms are
 
@@ -114,8 +114,8 @@ def local_mutual_information(
         y: Samples of the other. Shape ``(n, b)``.
         num_neighbors: Number K of neighbours. Static.
         algorithm: 1 or 2. Static.
-        exclusion_window: Samples that are not more rows apart than this are no
-            neighbours and do not count. Static.
+        exclusion_window: Samples at most this many rows apart are not neighbours and
+            are not counted. Static.
         mask: Which samples to use, booleans. Shape ``(n,)``.
 
     Returns:
@@ -124,7 +124,7 @@ def local_mutual_information(
         Shape ``(n,)``.
 
     Raises:
-        ValueError: If n is not more than K and twice the window.
+        ValueError: If n is not more than K plus twice the window.
 
     References:
         Lizier, `JIDT <https://arxiv.org/abs/1408.3270>`_, 2014, section 2.3.
@@ -161,18 +161,18 @@ def conditional_mutual_information(
         I_2(X;Y|Z) &= \psi(K) - \tfrac2K + \langle \psi(n_z) - \psi(n_{xz})
         + \tfrac1{n_{xz}} - \psi(n_{yz}) + \tfrac1{n_{yz}} \rangle .
 
-    The estimate is drawn towards zero where z has many coordinates. Not differentiable:
-    the gradient is zero, as samples are counted. Costs are those of
+    The estimate is biased towards zero where z has many coordinates. Not
+    differentiable: the gradient is zero, as samples are counted. Costs are those of
     `mutual_information`; samples are sorted by the first coordinate of z.
 
     Args:
         x: Samples of one variable. Shape ``(n, a)``.
         y: Samples of the other. Shape ``(n, b)``.
-        z: Samples of the condition. Shape ``(n, c)``.
+        z: Samples of the conditioning variable. Shape ``(n, c)``.
         num_neighbors: Number K of neighbours. Static.
         algorithm: 1 or 2. Static.
-        exclusion_window: Samples that are not more rows apart than this are no
-            neighbours and do not count. Static.
+        exclusion_window: Samples at most this many rows apart are not neighbours and
+            are not counted. Static.
         mask: Which samples to use, booleans; the others may hold anything. Shape
             ``(n,)``.
 
@@ -181,7 +181,7 @@ def conditional_mutual_information(
         sample is not finite or has fewer than K neighbours. Shape ``()``.
 
     Raises:
-        ValueError: If n is not more than K and twice the window.
+        ValueError: If n is not more than K plus twice the window.
 
     References:
         Frenzel and Pompe, `Partial mutual information for coupling analysis of
@@ -223,24 +223,25 @@ def local_conditional_mutual_information(
     exclusion_window: int = 0,
     mask: ArrayLike | None = None,
 ) -> jax.Array:
-    r"""What each sample contributes to `conditional_mutual_information`.
+    r"""Local conditional mutual information of each sample, by nearest neighbours.
 
-    The terms in its angle brackets, with what stands before them; their mean is its
-    value. With algorithm 1,
+    The terms that `conditional_mutual_information` averages, including its constants,
+    so that their mean is its value. With algorithm 1,
 
     .. math::
         i = \psi(K) + \psi(n_z + 1) - \psi(n_{xz} + 1) - \psi(n_{yz} + 1) .
 
-    Not differentiable: the gradient is zero. Costs are the same.
+    Not differentiable: the gradient is zero. Costs are those of
+    `conditional_mutual_information`.
 
     Args:
         x: Samples of one variable. Shape ``(n, a)``.
         y: Samples of the other. Shape ``(n, b)``.
-        z: Samples of the condition. Shape ``(n, c)``.
+        z: Samples of the conditioning variable. Shape ``(n, c)``.
         num_neighbors: Number K of neighbours. Static.
         algorithm: 1 or 2. Static.
-        exclusion_window: Samples that are not more rows apart than this are no
-            neighbours and do not count. Static.
+        exclusion_window: Samples at most this many rows apart are not neighbours and
+            are not counted. Static.
         mask: Which samples to use, booleans. Shape ``(n,)``.
 
     Returns:
@@ -249,7 +250,7 @@ def local_conditional_mutual_information(
         Shape ``(n,)``.
 
     Raises:
-        ValueError: If n is not more than K and twice the window.
+        ValueError: If n is not more than K plus twice the window.
 
     References:
         Lizier, `JIDT <https://arxiv.org/abs/1408.3270>`_, 2014, section 2.3.

@@ -14,14 +14,15 @@ from jaxinfo.neighbors import _samples, _search
 def mixed_mutual_information(
     x: ArrayLike, y: ArrayLike, *, num_neighbors: int = 4
 ) -> jax.Array:
-    r"""Mutual information of samples that may coincide, by nearest neighbours.
+    r"""Mutual information of continuous, discrete or mixed samples, by neighbours.
 
-    Algorithm 1 of `mutual_information` with other counts: a sample counts if it is
-    closer than the K-th neighbour or at distance zero, and where the K-th neighbour is
-    at distance zero, K is the number of samples there, the sample itself too. Without
-    ties this is algorithm 1; of discrete data it is the plug-in estimate up to terms of
-    order :math:`1/n`. Discrete variables are numbers whose differences matter only by
-    being zero or not, if they are large beside the continuous ones.
+    Algorithm 1 of `mutual_information`, with counts that allow samples to coincide: a
+    sample is counted if it is closer than the K-th neighbour or at distance zero, and
+    where the K-th neighbour is at distance zero, K is the number of samples there,
+    including the sample itself. Without ties this is algorithm 1; for discrete data it
+    is the plug-in estimate up to terms of order :math:`1/n`. Discrete variables are
+    given as numbers, of whose differences it matters only whether they are zero, if
+    these are large compared with those of the continuous variables.
 
     Not differentiable: the gradient is zero, as samples are counted. Costs are those of
     `mutual_information`.
@@ -57,7 +58,7 @@ def mixed_mutual_information(
 def mixed_conditional_mutual_information(
     x: ArrayLike, y: ArrayLike, z: ArrayLike, *, num_neighbors: int = 4
 ) -> jax.Array:
-    r"""Conditional mutual information of samples that may coincide.
+    r"""Conditional mutual information of continuous, discrete or mixed samples.
 
     Algorithm 1 of `conditional_mutual_information` with the counts of
     `mixed_mutual_information`,
@@ -72,7 +73,7 @@ def mixed_conditional_mutual_information(
     Args:
         x: Samples of one variable. Shape ``(n, a)``.
         y: Samples of the other. Shape ``(n, b)``.
-        z: Samples of the condition. Shape ``(n, c)``.
+        z: Samples of the conditioning variable. Shape ``(n, c)``.
         num_neighbors: Number K of neighbours. Static.
 
     Returns:

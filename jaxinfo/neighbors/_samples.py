@@ -47,10 +47,11 @@ def read(
     checks.at_least("exclusion_window", exclusion_window, 0)
     number = n if num_rows is None else num_rows
     if number <= num_neighbors + 2 * exclusion_window:
-        window = " and twice the exclusion window" if exclusion_window else ""
+        window = " plus twice the exclusion window" if exclusion_window else ""
         raise ValueError(
-            f"Expected `{first}` to have more samples than neighbours{window}, got "
-            f"{number} for {num_neighbors + 2 * exclusion_window}."
+            f"Expected `{first}` to have more than "
+            f"{num_neighbors + 2 * exclusion_window} samples, the number of "
+            f"neighbours{window}, got {number}."
         )
     # Samples are counted, which has no derivative.
     joined = jnp.concatenate(checks.promote(*arrays), axis=1)

@@ -10,16 +10,16 @@ from jaxinfo.neighbors import _entropies, _samples
 
 @compiled.jit(static_argnames=("num_neighbors",))
 def tied_fraction(x: ArrayLike, *, num_neighbors: int = 4) -> jax.Array:
-    r"""Share of the samples whose nearest neighbours all coincide with them.
+    r"""Share of the samples whose K nearest neighbours all coincide with them.
 
     With :math:`\epsilon_i` the distance of sample i from its K-th neighbour,
 
     .. math::
         \frac1n \left| \{ i : \epsilon_i = 0 \} \right| .
 
-    Above zero, estimates by nearest neighbours lose their meaning: use `break_ties`, or
-    the mixed estimates. Not differentiable: the gradient is zero. Costs are those of
-    `entropy`.
+    If it is above zero, estimates by nearest neighbours lose their meaning: use
+    `break_ties`, or the mixed estimates. Not differentiable: the gradient is zero.
+    Costs are those of `entropy`.
 
     Args:
         x: Samples. Shape ``(n, d)``.
@@ -48,7 +48,7 @@ def tied_fraction(x: ArrayLike, *, num_neighbors: int = 4) -> jax.Array:
 def break_ties(
     key: jax.Array, x: ArrayLike, *, relative_scale: ArrayLike | None = None
 ) -> jax.Array:
-    r"""Add a little normal noise, so that no two samples coincide.
+    r"""Add a little Gaussian noise, so that no two samples coincide.
 
     .. math::
         x_{ij} + \sigma s_j e_{ij}, \qquad e_{ij} \sim N(0, 1) ,
@@ -60,9 +60,9 @@ def break_ties(
     Args:
         key: Random key.
         x: Samples. Shape ``(n, d)``.
-        relative_scale: Scale :math:`\sigma` of the noise beside the standard deviation
-            of each column; by default 64 rounding units of the dtype: 7.6e-6 in
-            float32, but 0.06 in float16 and 0.5 in bfloat16. Scalar.
+        relative_scale: Scale :math:`\sigma` of the noise relative to the standard
+            deviation of each column; by default 64 times the machine epsilon of the
+            dtype: 7.6e-6 in float32, but 0.06 in float16 and 0.5 in bfloat16. Scalar.
 
     Returns:
         Samples with noise. A constant column stays constant. Shape ``(n, d)``.

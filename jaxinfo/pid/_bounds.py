@@ -25,9 +25,9 @@ def from_redundancy(
 
     Args:
         redundant: Redundancy :math:`R`, in nats. Shape ``()``.
-        information_x: What x tells about the target, in nats. Shape ``()``.
-        information_y: What y tells about it, in nats. Shape ``()``.
-        information_xy: What both tell together, in nats. Shape ``()``.
+        information_x: Information of x about the target, in nats. Shape ``()``.
+        information_y: Information of y about it, in nats. Shape ``()``.
+        information_xy: Information of both together, in nats. Shape ``()``.
 
     Returns:
         Atoms in nats, of either sign. Shapes ``()``.
@@ -60,7 +60,7 @@ def from_redundancy(
 def bounds(
     information_x: ArrayLike, information_y: ArrayLike, information_xy: ArrayLike
 ) -> Bounds:
-    r"""Bounds on the atoms of every decomposition that has no negative atom.
+    r"""Bounds on the atoms of every decomposition without negative atoms.
 
     With :math:`c = I_X + I_Y - I_{XY}` and :math:`[u]_+ = \max(u, 0)`,
 
@@ -74,10 +74,10 @@ def bounds(
     derivatives). Costs :math:`O(1)`.
 
     Args:
-        information_x: What x tells about the target, in nats. Shape ``()``.
-        information_y: What y tells about it, in nats. Shape ``()``.
-        information_xy: What both tell together, in nats; that it is no less than what
-            one tells is not checked. Shape ``()``.
+        information_x: Information of x about the target, in nats. Shape ``()``.
+        information_y: Information of y about it, in nats. Shape ``()``.
+        information_xy: Information of both together, in nats; that it is at least that
+            of either is not checked. Shape ``()``.
 
     Returns:
         Bounds in nats, non-negative. Shapes ``()``.

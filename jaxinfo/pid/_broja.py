@@ -20,42 +20,45 @@ def broja(
 ) -> CertifiedDecomposition:
     r"""Decomposition of Bertschinger et al. (BROJA), with a certified interval.
 
-    What is unique to a source depends only on what each source has with the target:
-    the union information is
+    Unique information depends only on the joint distributions of each source with the
+    target: the union information is
 
     .. math::
         I_\cup = R + U_x + U_y = \min_Q I_Q(X, Y; T) \quad \text{over tables } Q
         \text{ with } Q(x, t) = p(x, t),\ Q(y, t) = p(y, t) .
 
     No atom is negative. A barrier method takes Newton steps; each of them gives an
-    upper value, by a table that has exactly the marginals, and a lower one, by
+    upper value, from a table that has exactly these marginals, and a lower one, from
     multipliers :math:`a(x, t), b(y, t)`:
 
     .. math::
         I_\cup \ge \sum_{xt} p(x, t) a(x, t) + \sum_{yt} p(y, t) b(y, t) + H(T)
         - \max_{xy} \log \sum_t e^{a(x, t) + b(y, t)} .
 
-    The interval between the best of both is widened by rounding, and holds the optimum
-    however many steps were taken.
+    The interval between the best of both is widened to allow for rounding, and contains
+    the optimum however many steps were taken.
 
     Differentiable once: by the envelope theorem :math:`\partial I_\cup / \partial
-    p(x, y, t) = a(x, t) + b(y, t) - \log p(t)`, off by about the root of the gap (5e-5
-    at 1e-6); zero, instead of infinite, where x or y never occurs with t; where sources
-    tie, one of several derivatives. Costs :math:`O((t (x + y) + x y)^3)` per step, with
-    about fifteen steps; meant for up to a thousand pairs of states.
+    p(x, y, t) = a(x, t) + b(y, t) - \log p(t)`, with an error of about the square root
+    of the gap (5e-5 at 1e-6); zero, instead of infinite, where x or y never occurs with
+    t; where sources tie, one of several derivatives. Costs :math:`O((t (x + y) + x
+    y)^3)` per step, with about fifteen steps; meant for up to a thousand pairs of
+    states.
 
     Args:
         p_xyt: Joint probabilities of x, y and the target, never renormalised. Shape
             ``(x, y, t)``.
-        tol: Width of the interval at which steps end, in nats. Positive scalar; None is
-            1e-6, but 1024 rounding units where that is more (1.22e-4 in float32).
-        max_steps: Largest number of Newton steps. Static.
+        tol: Width of the interval at which the iteration stops, in nats. Positive
+            scalar; None is 1e-6, or 1024 machine epsilons where that is more (1.22e-4
+            in float32).
+        max_steps: Maximum number of Newton steps. Static.
 
     Returns:
         Atoms in nats, non-negative up to rounding, with the interval; all NaN, and not
-        converged, if an entry is negative or the sum is off 1 by more than the square
-        root of the rounding unit. Where rounding forbids ``tol``, steps run out and
-        ``converged`` is False; the interval still holds. Shapes ``()``.
+        converged, if an entry is negative or the sum differs from 1 by more than the
+        square root of machine epsilon. Where rounding prevents ``tol`` from being
+        reached, the steps run out and ``converged`` is False; the interval is still
+        valid. Shapes ``()``.
 
     References:
         Bertschinger et al., `Quantifying unique information

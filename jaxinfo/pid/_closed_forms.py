@@ -14,16 +14,16 @@ from jaxinfo.pid._types import Decomposition
 
 @compiled.jit
 def williams_beer(p_xyt: ArrayLike) -> Decomposition:
-    r"""Decomposition of Williams and Beer, by the least specific information.
+    r"""Decomposition of Williams and Beer, by the minimum of specific information.
 
     .. math::
         R = \sum_t \min_{s \in \{x, y\}} \sum_{s}
         p(s, t) \log \frac{p(s, t)}{p(s) p(t)} .
 
-    No atom is negative. It counts as redundant that two sources tell the same amount,
-    whether or not they tell the same: of two independent copied bits it says that they
-    are redundant. Differentiable; at a tie of the sources, a mean of the one-sided
-    derivatives, and at a cell of zero, zero. Costs the size of the table.
+    No atom is negative. It counts equal amounts of information as redundant, whether or
+    not they are the same information: it calls two independent copied bits redundant.
+    Differentiable; where the sources tie, the derivative is a mean of the one-sided
+    ones, and at a cell of zero it is zero. Costs the size of the table.
 
     Args:
         p_xyt: Joint probabilities of x, y and the target, never renormalised. Shape
@@ -31,7 +31,7 @@ def williams_beer(p_xyt: ArrayLike) -> Decomposition:
 
     Returns:
         Atoms in nats, non-negative up to rounding; all NaN if an entry is negative or
-        the sum is off 1 by more than the square root of the rounding unit. Shapes
+        the sum differs from 1 by more than the square root of machine epsilon. Shapes
         ``()``.
 
     References:
@@ -50,14 +50,14 @@ def williams_beer(p_xyt: ArrayLike) -> Decomposition:
 
 @compiled.jit
 def minimum_mutual_information(p_xyt: ArrayLike) -> Decomposition:
-    r"""Decomposition with the largest redundancy there can be.
+    r"""Decomposition with the largest possible redundancy.
 
     .. math::
         R = \min(I(X;T), I(Y;T)) .
 
     No atom is negative, and only the better source has unique information.
-    Differentiable; at a tie of the sources, a mean of the one-sided derivatives, and
-    at a cell of zero, zero. Costs the size of the table.
+    Differentiable; where the sources tie, the derivative is a mean of the one-sided
+    ones, and at a cell of zero it is zero. Costs the size of the table.
 
     Args:
         p_xyt: Joint probabilities of x, y and the target, never renormalised. Shape
@@ -65,7 +65,7 @@ def minimum_mutual_information(p_xyt: ArrayLike) -> Decomposition:
 
     Returns:
         Atoms in nats, non-negative up to rounding; all NaN if an entry is negative or
-        the sum is off 1 by more than the square root of the rounding unit. Shapes
+        the sum differs from 1 by more than the square root of machine epsilon. Shapes
         ``()``.
 
     References:
@@ -92,16 +92,16 @@ def specificity_ambiguity(p_xyt: ArrayLike) -> Decomposition:
         - \min(-\log p(x|t), -\log p(y|t)) \right] .
 
     The redundancy and the unique atoms may be negative: a source may misinform.
-    Differentiable; at a tie of the sources, a mean of the one-sided derivatives, and
-    at a cell of zero, zero. Costs the size of the table.
+    Differentiable; where the sources tie, the derivative is a mean of the one-sided
+    ones, and at a cell of zero it is zero. Costs the size of the table.
 
     Args:
         p_xyt: Joint probabilities of x, y and the target, never renormalised. Shape
             ``(x, y, t)``.
 
     Returns:
-        Atoms in nats, of either sign; all NaN if an entry is negative or the sum is
-        off 1 by more than the square root of the rounding unit. Shapes ``()``.
+        Atoms in nats, of either sign; all NaN if an entry is negative or the sum
+        differs from 1 by more than the square root of machine epsilon. Shapes ``()``.
 
     References:
         Finn and Lizier, `Pointwise partial information decomposition using the
@@ -121,16 +121,16 @@ def specificity_ambiguity(p_xyt: ArrayLike) -> Decomposition:
 
 @compiled.jit
 def shared_exclusions(p_xyt: ArrayLike) -> Decomposition:
-    r"""Decomposition by the mass that both sources exclude (:math:`I_{sx}`).
+    r"""Decomposition by the probability that both sources exclude (:math:`I_{sx}`).
 
-    With :math:`u(x, y, t) = p(x, t) + p(y, t) - p(x, y, t)`, the probability that one
-    source at least has its value,
+    With :math:`u(x, y, t) = p(x, t) + p(y, t) - p(x, y, t)`, the probability that at
+    least one source has its value,
 
     .. math::
         R = \sum_{xyt} p(x, y, t) \log \frac{u(x, y, t)}{p(t) \sum_{t'} u(x, y, t')} .
 
-    The redundancy and the unique atoms may be negative. Differentiable, with the
-    derivative at a cell of zero, infinite in the limit, zero. Costs the size of the
+    The redundancy and the unique atoms may be negative. Differentiable; the derivative
+    at a cell of zero, infinite in the limit, is set to zero. Costs the size of the
     table.
 
     Args:
@@ -138,8 +138,8 @@ def shared_exclusions(p_xyt: ArrayLike) -> Decomposition:
             ``(x, y, t)``.
 
     Returns:
-        Atoms in nats, of either sign; all NaN if an entry is negative or the sum is
-        off 1 by more than the square root of the rounding unit. Shapes ``()``.
+        Atoms in nats, of either sign; all NaN if an entry is negative or the sum
+        differs from 1 by more than the square root of machine epsilon. Shapes ``()``.
 
     References:
         Makkeh, Gutknecht and Wibral, `Introducing a differentiable measure of pointwise
@@ -163,8 +163,8 @@ def intervention(p_xyt: ArrayLike) -> Decomposition:
     .. math::
         R = I_q(X;Y), \qquad q(x, y, t) = p(t) p(x|t) p(y|t) .
 
-    The synergy may be negative. Differentiable, with the derivative at a cell of zero,
-    infinite in the limit, zero. Costs the size of the table.
+    The synergy may be negative. Differentiable; the derivative at a cell of zero,
+    infinite in the limit, is set to zero. Costs the size of the table.
 
     Args:
         p_xyt: Joint probabilities of x, y and the target, never renormalised. Shape
@@ -172,8 +172,8 @@ def intervention(p_xyt: ArrayLike) -> Decomposition:
 
     Returns:
         Atoms in nats, all but the synergy non-negative up to rounding; all NaN if an
-        entry is negative or the sum is off 1 by more than the square root of the
-        rounding unit. Shapes ``()``.
+        entry is negative or the sum differs from 1 by more than the square root of
+        machine epsilon. Shapes ``()``.
 
     References:
         Lyu, Clark and Raviv, `Explicit formula for partial information decomposition

@@ -27,9 +27,9 @@ def gaussian_broja(
 ) -> CertifiedDecomposition:
     r"""Decomposition of Gaussian variables by unique information, with an interval.
 
-    That of `broja` with the minimum over Gaussians, an upper value of the union
-    information. Sources are channels :math:`H_x, H_y` from the target with white noise,
-    and the correlation S of their noises is free:
+    That of `broja` with the minimum taken over Gaussians, which gives an upper value of
+    the union information. Sources are channels :math:`H_x, H_y` from the target with
+    white noise, and the correlation S of their noises is free:
 
     .. math::
         I_\cup = \min_{|S|_2 \le 1} f(S), \qquad
@@ -37,27 +37,28 @@ def gaussian_broja(
         + B^T (I - S S^T)^{-1} B \right), \quad B = H_x - S H_y .
 
     f is convex, so with its gradient G every S gives a lower value, :math:`f(S) -
-    \langle G, S \rangle` less the sum of the singular values of G. A barrier method
-    takes Newton steps; the interval is the best of all of them, widened by rounding,
-    which grows with :math:`|H_x|^2 + |H_y|^2`, the signal over the noise.
+    \langle G, S \rangle` minus the sum of the singular values of G. A barrier method
+    takes Newton steps; the interval is the best of all of them, widened to allow for
+    rounding, which grows with :math:`|H_x|^2 + |H_y|^2`, the signal-to-noise ratio.
 
-    Differentiable once, by the envelope theorem, with S held fixed: off by about the
-    root of the gap. Costs :math:`O((d_x d_y)^3)` per step, with about twelve steps.
+    Differentiable once, by the envelope theorem, with S held fixed, with an error of
+    about the square root of the gap. Costs :math:`O((d_x d_y)^3)` per step, with about
+    twelve steps.
 
     Args:
         covariance: Symmetric positive-definite covariance of x, then y, then the
             target; only its lower triangle is read. Shape ``(d, d)``.
         dim_x: Number of coordinates of x. Static.
         dim_y: Number of coordinates of y; the target has the rest. Static.
-        tol: Width of the interval at which steps end, in nats. Positive scalar; None is
-            1e-6, but 1024 rounding units where that is more.
-        max_steps: Largest number of Newton steps. Static.
+        tol: Width of the interval at which the iteration stops, in nats. Positive
+            scalar; None is 1e-6, or 1024 machine epsilons where that is more.
+        max_steps: Maximum number of Newton steps. Static.
 
     Returns:
         Atoms in nats, non-negative up to rounding, with the interval; NaN, and not
-        converged, if ``covariance`` is not positive definite. Where rounding forbids
-        ``tol``, for sharp sources, ``converged`` is False, and the interval is as wide
-        as it must be; enable x64. Shapes ``()``.
+        converged, if ``covariance`` is not positive definite. Where rounding prevents
+        ``tol`` from being reached, as for sources with little noise, ``converged`` is
+        False, and the interval is as wide as it must be; enable x64. Shapes ``()``.
 
     Raises:
         ValueError: If a variable is left without coordinates.

@@ -25,10 +25,10 @@ def gaussian_samples(
     tol: ArrayLike | None = None,
     max_steps: int = 60,
 ) -> CertifiedDecomposition:
-    r"""Decomposition of what samples of two Gaussian variables tell about a third.
+    r"""Decomposition of the information of two Gaussian samples about a third.
 
-    The decomposition of their covariance C (with denominator n - 1). Information of it
-    is high in small samples, by exactly
+    The decomposition of their covariance C (with denominator n - 1). Its informations
+    are biased upwards in small samples, by exactly
 
     .. math::
         \tfrac12 \left[ b(d_x) + b(d_t) - b(d_x + d_t) \right], \qquad
@@ -36,14 +36,14 @@ def gaussian_samples(
         = \sum_{i=1}^{d} \left[ \psi\left(\tfrac{n-i}2\right)
         - \log\tfrac{n-1}2 \right] ,
 
-    which is taken off; what falls below zero is set to zero, and what both tell is
-    raised to what one of them tells. The union information has no exact rule: it is
-    shrunk as :math:`I_{XY}` is, and kept within what the corrected informations allow
-    (for ``"mmi"`` it is the larger of two). That halves the bias of the redundancy and
-    the synergy.
+    which is subtracted; values below zero are set to zero, and the joint information is
+    raised to that of either source alone where it is less. For the union information
+    there is no exact correction: it is shrunk as :math:`I_{XY}` is, and kept within
+    what the corrected informations allow (for ``"mmi"`` it is the larger of the two).
+    This halves the bias of the redundancy and the synergy.
 
-    Differentiable, as the function of the measure. Costs :math:`O(n d^2)` and those of
-    that function.
+    Differentiable like the function of the measure. Costs are :math:`O(n d^2)` plus
+    those of that function.
 
     Args:
         x: Samples of the first source. Shape ``(n, a)``.
@@ -51,15 +51,15 @@ def gaussian_samples(
         t: Samples of the target. Shape ``(n, c)``.
         measure: ``"broja"`` (`gaussian_broja`), ``"mmi"`` (`gaussian_mmi`) or
             ``"dependency"`` (`gaussian_dependency`). Static.
-        correct_bias: Whether to take off the bias. Static.
-        tol: As that of `gaussian_broja`.
-        max_steps: As that of `gaussian_broja`. Static.
+        correct_bias: Whether to subtract the bias. Static.
+        tol: As for `gaussian_broja`.
+        max_steps: As for `gaussian_broja`. Static.
 
     Returns:
         Atoms in nats, non-negative up to rounding. The interval is that of the optimum
-        for the covariance of these samples, shrunk likewise, and says nothing of the
+        for the covariance of these samples, shrunk likewise, and says nothing about the
         sampling error; its gap is zero for the measures in closed form. NaN, and not
-        converged, if a sample is not finite or the covariance not positive definite.
+        converged, if a sample is not finite or the covariance is not positive definite.
         Shapes ``()``.
 
     Raises:

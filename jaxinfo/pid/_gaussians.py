@@ -14,15 +14,15 @@ from jaxinfo.pid._types import Decomposition
 
 @compiled.jit(static_argnames=("dim_x", "dim_y"))
 def gaussian_mmi(covariance: ArrayLike, *, dim_x: int, dim_y: int) -> Decomposition:
-    r"""Decomposition of Gaussian variables with the largest redundancy there can be.
+    r"""Decomposition of Gaussian variables with the largest possible redundancy.
 
     .. math::
         R = \min(I(X;T), I(Y;T)) .
 
-    For a target of one dimension every decomposition whose redundancy depends only on
-    what each source has with the target is this one; for more dimensions see
-    `gaussian_broja`. Differentiable; at a tie of the sources, a mean of the one-sided
-    derivatives. Costs :math:`O(d^3)`.
+    For a target of one dimension, every decomposition whose redundancy depends only on
+    the joint distribution of each source with the target is this one; for more
+    dimensions see `gaussian_broja`. Differentiable; where the sources tie, the
+    derivative is a mean of the one-sided ones. Costs :math:`O(d^3)`.
 
     Args:
         covariance: Symmetric positive-definite covariance of x, then y, then the
@@ -65,9 +65,9 @@ def gaussian_dependency(
     .. math::
         R = \max\left( I_q(X;Y),\ I(X;T) + I(Y;T) - I(X,Y;T) \right) ,
 
-    as the law of largest entropy with the pair marginals of a Gaussian is this Gaussian
-    itself. Differentiable; at a tie, a mean of the one-sided derivatives. Costs
-    :math:`O(d^3)`.
+    as the distribution of largest entropy with the pair marginals of a Gaussian is this
+    Gaussian itself. Differentiable; at a tie, a mean of the one-sided derivatives.
+    Costs :math:`O(d^3)`.
 
     Args:
         covariance: Symmetric positive-definite covariance of x, then y, then the

@@ -20,12 +20,12 @@ _MEASURES = {
 
 
 def lattice(num_sources: int) -> Lattice:
-    r"""Antichains of two or three sources, and the inversion of their sums.
+    r"""Antichains of two or three sources, and the Moebius inversion on their lattice.
 
-    An antichain is a collection of sets of sources of which none holds another;
-    :math:`a \le b` if every set of b holds a set of a. Redundancies are sums of atoms
-    over what is below, :math:`R_b = \sum_{a \le b} \Pi_a`; atoms follow from them by
-    the inverse of the matrix :math:`[a \le b]`. A function of the host.
+    An antichain is a collection of sets of sources of which none contains another;
+    :math:`a \le b` if every set of b contains a set of a. Redundancies are sums of
+    atoms over what is below, :math:`R_b = \sum_{a \le b} \Pi_a`; atoms follow from them
+    by the inverse of the matrix :math:`[a \le b]`. Runs on the host.
 
     Args:
         num_sources: 2 or 3.
@@ -63,18 +63,18 @@ def lattice(num_sources: int) -> Lattice:
 def three_sources(
     p_wxyt: ArrayLike, *, measure: str = "williams_beer"
 ) -> LatticeDecomposition:
-    r"""Decomposition of what three sources tell about a target.
+    r"""Decomposition of the information of three sources about a target.
 
     .. math::
         \Pi = M R, \qquad R_a = \text{what all sets of the antichain } a \text{ tell} ,
 
     with the Moebius matrix M of `lattice` and the redundancy R of the chosen measure,
-    each set of sources taken as one variable. Formulas are those of the functions that
-    bear the names of the measures; that of the mass that is excluded takes the
-    probability that one set at least has its value.
+    with each set of sources taken as one variable. The formulas are those of the
+    functions named like the measures; ``"shared_exclusions"`` takes the probability
+    that at least one set has its value.
 
-    Differentiable; at ties a mean of the one-sided derivatives, and at a cell of zero,
-    zero. Costs 18 times the size of the table.
+    Differentiable; at ties the derivative is a mean of the one-sided ones, and at a
+    cell of zero it is zero. Costs 18 times the size of the table.
 
     Args:
         p_wxyt: Joint probabilities of sources 0, 1, 2 and the target, never
@@ -85,7 +85,8 @@ def three_sources(
     Returns:
         Redundancies and atoms in nats, in the order of ``lattice(3).antichains``; atoms
         of the first measure are non-negative up to rounding. All NaN if an entry is
-        negative or the sum is off 1 by more than the square root of the rounding unit.
+        negative or the sum differs from 1 by more than the square root of machine
+        epsilon.
 
     References:
         Williams and Beer, `Nonnegative decomposition of multivariate information

@@ -20,16 +20,16 @@ _SMALLEST_BARRIER = 1e-13
 def maximum_entropy(
     p_xyt: ArrayLike, *, tol: ArrayLike | None = None, max_steps: int = 80
 ) -> MaximumEntropy:
-    r"""Table of largest entropy with the three pair marginals of a table.
+    r"""Table of largest entropy with the same three pair marginals as a given table.
 
     .. math::
         \arg\max_q H(q) \quad \text{with } q(x, y) = p(x, y),\ q(x, t) = p(x, t),\
         q(y, t) = p(y, t) .
 
-    What is left of a table when all that needs three variables at once is taken out:
-    that of the exclusive or is uniform. Newton steps with a barrier, as iterative
-    scaling does not converge where marginals force cells to be zero that no marginal
-    forces alone.
+    It is what remains of a table when all dependence that involves three variables at
+    once is removed: for the exclusive or, it is uniform. It is found by Newton steps
+    with a barrier, as iterative scaling does not converge where the marginals together
+    force cells to be zero that no single marginal does.
 
     Differentiable by the optimality conditions, within the cells that pair marginals
     allow. Costs :math:`O((x t + y t + x y)^3)` per step, with about twenty steps.
@@ -37,14 +37,14 @@ def maximum_entropy(
     Args:
         p_xyt: Joint probabilities of x, y and the target, never renormalised. Shape
             ``(x, y, t)``.
-        tol: Largest difference of a marginal from that of ``p_xyt``. Positive scalar;
-            None is 1024 rounding units.
-        max_steps: Largest number of Newton steps. Static.
+        tol: Largest allowed difference of a marginal from that of ``p_xyt``. Positive
+            scalar; None is 1024 machine epsilons.
+        max_steps: Maximum number of Newton steps. Static.
 
     Returns:
         Probabilities, exact to about 1e-12 in float64 and 2e-6 in float32; NaN, and not
-        converged, if an entry is negative or the sum is off 1 by more than the square
-        root of the rounding unit.
+        converged, if an entry is negative or the sum differs from 1 by more than the
+        square root of machine epsilon.
 
     References:
         James, Emenheiser and Crutchfield, `Unique information via dependency
@@ -68,25 +68,27 @@ def dependency(
 ) -> IteratedDecomposition:
     r"""Decomposition by dependency constraints (:math:`I_{dep}`).
 
-    With :math:`q_1 = p(t) p(x|t) p(y|t)`, and :math:`q_2` that of `maximum_entropy`,
+    With :math:`q_1 = p(t) p(x|t) p(y|t)`, and :math:`q_2` the table of
+    `maximum_entropy`,
 
     .. math::
         R = \max\left( I_{q_1}(X;Y),\ I_X + I_Y - I_{q_2}(X, Y; T) \right) :
 
     the unique information of a source is the least that its dependency on the target
-    adds, over the ways to add it. Differentiable; at a tie, a mean of the one-sided
-    derivatives, and at a cell of zero, zero. Costs are those of `maximum_entropy`.
+    adds, over the ways to add it. Differentiable; at a tie, the derivative is a mean of
+    the one-sided ones, and at a cell of zero it is zero. Costs are those of
+    `maximum_entropy`.
 
     Args:
         p_xyt: Joint probabilities of x, y and the target, never renormalised. Shape
             ``(x, y, t)``.
-        tol: As that of `maximum_entropy`.
-        max_steps: Largest number of Newton steps. Static.
+        tol: As for `maximum_entropy`.
+        max_steps: Maximum number of Newton steps. Static.
 
     Returns:
         Atoms in nats, non-negative up to rounding; all NaN, and not converged, if an
-        entry is negative or the sum is off 1 by more than the square root of the
-        rounding unit. Shapes ``()``.
+        entry is negative or the sum differs from 1 by more than the square root of
+        machine epsilon. Shapes ``()``.
 
     References:
         James, Emenheiser and Crutchfield, `Unique information via dependency
@@ -121,21 +123,21 @@ def common_change(
         R = \sum_{xyt} q(x, y, t)\, e(x, y, t)
         \quad \text{over cells where } a, b, c, e \text{ have one sign} .
 
-    Values within 1e-8 of zero (64 rounding units, if that is more) have the sign zero:
-    R jumps where one of them changes sign, and in float32 such a jump may come from
-    rounding. Atoms may be negative. Differentiable between jumps, with the derivative
-    at a cell of zero zero. Costs are those of `maximum_entropy`.
+    Values within 1e-8 of zero (64 machine epsilons, if that is more) are given the sign
+    zero: R jumps where one of them changes sign, and in float32 such a jump may come
+    from rounding. Atoms may be negative. Differentiable between jumps, with a
+    derivative of zero at a cell of zero. Costs are those of `maximum_entropy`.
 
     Args:
         p_xyt: Joint probabilities of x, y and the target, never renormalised. Shape
             ``(x, y, t)``.
-        tol: As that of `maximum_entropy`.
-        max_steps: Largest number of Newton steps. Static.
+        tol: As for `maximum_entropy`.
+        max_steps: Maximum number of Newton steps. Static.
 
     Returns:
         Atoms in nats, of either sign; all NaN, and not converged, if an entry is
-        negative or the sum is off 1 by more than the square root of the rounding unit.
-        Shapes ``()``.
+        negative or the sum differs from 1 by more than the square root of machine
+        epsilon. Shapes ``()``.
 
     References:
         Ince, `Measuring multivariate redundant information with pointwise common change

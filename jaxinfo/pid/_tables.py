@@ -22,25 +22,25 @@ class Informations(NamedTuple):
 
 @compiled.jit(static_argnames=("num_states",))
 def table(labels: ArrayLike, *, num_states: tuple[int, ...]) -> jax.Array:
-    r"""Table of relative frequencies of labels, for the decompositions of tables.
+    r"""Table of relative frequencies of labels, for decompositions of discrete data.
 
     .. math::
         p_{ab\dots} = \left| \{ i : l_{i1} = a,\ l_{i2} = b, \dots \} \right| / n .
 
-    A plug-in estimate: information of it is high by about the number of cells over
-    ``2 n``. Not differentiable. Costs :math:`O(n v)` and the size of the table.
+    A plug-in estimate: its informations are biased upwards by about the number of cells
+    over ``2 n``. Not differentiable. Costs :math:`O(n v)` and the size of the table.
 
     Args:
         labels: Variables in the columns, the target last; integers or booleans from 0.
             Shape ``(n, v)``.
-        num_states: Number of states of each variable; some may not occur. Static.
+        num_states: Number of states of each variable; some may be absent. Static.
 
     Returns:
         Frequencies in the default floating dtype; all NaN if a label is out of range.
         Shape ``num_states``.
 
     Raises:
-        ValueError: If ``num_states`` has not one positive number per column.
+        ValueError: If ``num_states`` does not hold one positive number per column.
 
     Example:
         >>> import jax.numpy as jnp

@@ -11,14 +11,14 @@ import numpy.typing as npt
 class Decomposition(NamedTuple):
     """Information of two sources about a target, in four atoms.
 
-    In nats. ``redundant + unique_x`` is what x tells alone, ``redundant + unique_y``
-    what y does, and the sum of all four what both tell together.
+    In nats. ``redundant + unique_x`` is the information of x alone, ``redundant +
+    unique_y`` that of y, and the sum of all four that of both together.
 
     Attributes:
-        redundant: What either source tells. Shape ``()``.
-        unique_x: What only x tells. Shape ``()``.
-        unique_y: What only y tells. Shape ``()``.
-        synergistic: What only both together tell. Shape ``()``.
+        redundant: Information available from either source. Shape ``()``.
+        unique_x: Information available only from x. Shape ``()``.
+        unique_y: Information available only from y. Shape ``()``.
+        synergistic: Information available only from both together. Shape ``()``.
     """
 
     redundant: jax.Array
@@ -28,15 +28,15 @@ class Decomposition(NamedTuple):
 
 
 class CertifiedDecomposition(NamedTuple):
-    """A decomposition by an optimum, with an interval that holds this optimum.
+    """A decomposition by optimisation, with an interval that contains the optimum.
 
     In nats. The union information is ``redundant + unique_x + unique_y``.
 
     Attributes:
-        redundant: What either source tells. Shape ``()``.
-        unique_x: What only x tells. Shape ``()``.
-        unique_y: What only y tells. Shape ``()``.
-        synergistic: What only both together tell. Shape ``()``.
+        redundant: Information available from either source. Shape ``()``.
+        unique_x: Information available only from x. Shape ``()``.
+        unique_y: Information available only from y. Shape ``()``.
+        synergistic: Information available only from both together. Shape ``()``.
         union_lower: Certified lower end of the union information. Shape ``()``.
         union_upper: Certified upper end; the atoms are those of this end. Shape ``()``.
         gap: ``union_upper - union_lower``: no atom is further from its exact value.
@@ -58,17 +58,17 @@ class CertifiedDecomposition(NamedTuple):
 
 
 class IteratedDecomposition(NamedTuple):
-    """A decomposition that rests on an iteration.
+    """A decomposition computed by an iteration.
 
     In nats.
 
     Attributes:
-        redundant: What either source tells. Shape ``()``.
-        unique_x: What only x tells. Shape ``()``.
-        unique_y: What only y tells. Shape ``()``.
-        synergistic: What only both together tell. Shape ``()``.
+        redundant: Information available from either source. Shape ``()``.
+        unique_x: Information available only from x. Shape ``()``.
+        unique_y: Information available only from y. Shape ``()``.
+        synergistic: Information available only from both together. Shape ``()``.
         num_steps: Newton steps taken. Shape ``()``, integer.
-        converged: Whether the iteration came to its end. Shape ``()``, boolean.
+        converged: Whether the iteration converged. Shape ``()``, boolean.
     """
 
     redundant: jax.Array
@@ -80,7 +80,7 @@ class IteratedDecomposition(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """Least and largest atoms of every decomposition without negative ones.
+    """Least and largest atoms of all decompositions without negative atoms.
 
     Attributes:
         lower: Least atoms.
@@ -98,7 +98,7 @@ class MaximumEntropy(NamedTuple):
         p_xyt: The table. Shape ``(x, y, t)``.
         num_steps: Newton steps taken. Shape ``()``, integer.
         converged: Whether it has the marginals to within ``tol`` and the barrier is at
-            its least. Shape ``()``, boolean.
+            its minimum. Shape ``()``, boolean.
     """
 
     p_xyt: jax.Array
@@ -111,8 +111,9 @@ class Lattice:
     """The antichains of sets of sources, and how atoms follow from redundancies.
 
     Attributes:
-        antichains: Names, in the order used everywhere: ``"{0}{12}"`` is what source
-            0 and the pair of sources 1 and 2 both tell.
+        antichains: Names, in the order used everywhere: ``"{0}{12}"`` is the
+            information available both from source 0 and from the pair of sources 1 and
+            2.
         moebius: Integers, ``atoms = moebius @ redundancies``. Shape ``(a, a)``.
     """
 
@@ -126,9 +127,10 @@ class LatticeDecomposition(NamedTuple):
     In nats, in the order of `lattice`.
 
     Attributes:
-        redundancies: What all sets of an antichain tell. Shape ``(18,)``.
-        atoms: The part that no antichain below it counts already; they sum to what all
-            sources tell together. Shape ``(18,)``.
+        redundancies: Information available from every set of an antichain. Shape
+            ``(18,)``.
+        atoms: The part not already counted by an antichain below it; the atoms sum to
+            the information of all sources together. Shape ``(18,)``.
     """
 
     redundancies: jax.Array

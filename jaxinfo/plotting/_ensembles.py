@@ -24,17 +24,18 @@ def similarity_matrix(
     label_nmi: ArrayLike | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    r"""Similarity of all channels in OPTICS order, its hot spots framed.
+    r"""Draw the similarity of all channels in OPTICS order, with its hot spots framed.
 
     Shows :math:`e^{-\mathrm{VI}}` or NMI; above it the reachability profile over the
-    clusters, at its left how much each channel tells about a label.
+    clusters, to its left the NMI of each channel with a label.
 
     Args:
         comparison: Comparison of all pairs of the channels.
-        clusters: Clusters of the channels, of ``fingerprint.cluster_channels``.
+        clusters: Clusters of the channels, from ``fingerprint.cluster_channels``.
         measure: ``"vi"`` or ``"nmi"``, as given to ``fingerprint.channel_distances``.
         label_nmi: NMI of each channel with a label. Shape ``(m,)``.
-        ax: Axes to draw into, a new figure without; the profiles are attached to them.
+        ax: Axes to draw into, by default in a new figure; the profiles are attached to
+            them.
 
     Returns:
         The axes of the matrix.
@@ -175,11 +176,11 @@ def consistency(
     position_label: str,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw how alike runs are, along training or a hyperparameter.
+    """Draw the similarity of runs along training or a hyperparameter.
 
     Args:
-        positions: Where along the axis, positive; shown on a logarithmic scale. Shape
-            ``(t,)``.
+        positions: Positions along the axis, positive; shown on a logarithmic scale.
+            Shape ``(t,)``.
         similarity: Mean over the pairs of each group. Shape ``(g, t)``.
         spread: Half-height of the error bars. Shape ``(g, t)``.
         names: Name of each group. ``g`` strings.

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 def continuity_by_references(
     num_references: ArrayLike, continuities: ArrayLike, *, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw how whole a fused curve is, by the number of references fused.
+    """Draw the continuity of fused curves against the number of references fused.
 
-    Each fusion is a point; a line joins the medians of each number.
+    Each fusion is a point; a line joins the medians for each number.
 
     Args:
         num_references: Number of references of each fusion. Shape ``(k,)``.
         continuities: Continuity of each fused space, as ``fusion.continuity`` gives it.
             Shape ``(k,)``.
-        ax: Axes to draw into; a new figure without.
+        ax: Axes to draw into; by default in a new figure.
 
     Returns:
-        The axes, both of logarithmic scale.
+        The axes, with logarithmic scales.
 
     Raises:
         ImportError: If matplotlib is not installed.
@@ -41,8 +41,8 @@ def continuity_by_references(
     numbers, values = np.asarray(num_references), np.asarray(continuities)
     if numbers.ndim != 1 or values.shape != numbers.shape:
         raise ValueError(
-            "Expected `num_references` and `continuities` to have one shape (k,), got "
-            f"{numbers.shape} and {values.shape}."
+            "Expected `num_references` and `continuities` to have the same shape "
+            f"(k,), got {numbers.shape} and {values.shape}."
         )
     ax = _figures.axes(ax, (4.5, 3.5))
     distinct = np.unique(numbers)
@@ -75,15 +75,15 @@ _OBJECTIVES = {
 def fusion_losses(
     losses: ArrayLike, *, objective: str = "exp_vi", ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the loss along the way of fusions from several starts.
+    """Draw the loss during fusions from several starts.
 
     The start that ends lowest is in colour, the others are grey.
 
     Args:
         losses: ``losses`` of the results of ``fusion.fuse``, one row per start. Shape
             ``(s, num_steps)``.
-        objective: The objective that was descended.
-        ax: Axes to draw into; a new figure without.
+        objective: The objective that was minimised.
+        ax: Axes to draw into; by default in a new figure.
 
     Returns:
         The axes.

@@ -28,26 +28,26 @@ def information_matrix(
     column_label: str = "Factor",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw all pairs of a matrix of mutual information, with their errors.
+    """Draw a matrix of mutual information, with standard errors, as a heat map.
 
-    Cells show the estimate, in the colour too, above its standard error. A star
+    Cells show the estimate, also by their colour, above its standard error. A star
     marks estimates that did not converge; NaN is left blank.
 
     Args:
-        result: Estimates of all pairs, of ``gmm.mutual_information_matrix`` or
+        result: Estimates of all pairs, from ``gmm.mutual_information_matrix`` or
             ``gmm.class_mutual_information_matrix``. Leading axes ``(a, b)``.
         row_names: Names of the rows. ``a`` strings.
         column_names: Names of the columns. ``b`` strings.
         row_label: What the rows are.
         column_label: What the columns are.
-        ax: Axes to draw into; a new figure without.
+        ax: Axes to draw into; by default in a new figure.
 
     Returns:
         The axes of the heat map.
 
     Raises:
         ImportError: If matplotlib is not installed.
-        ValueError: If the names are not as many as rows and columns.
+        ValueError: If the numbers of names are not those of rows and columns.
 
     Example:
         >>> import jax
@@ -71,7 +71,7 @@ def information_matrix(
     if value.shape != (len(row_names), len(column_names)):
         raise ValueError(
             f"Expected `result` to have leading axes "
-            f"{(len(row_names), len(column_names))}, as there are names, got "
+            f"{(len(row_names), len(column_names))}, as many as there are names, got "
             f"{value.shape}."
         )
     rows, columns = value.shape
@@ -103,25 +103,25 @@ def mixture_density(
     names: Sequence[str] = ("x", "y"),
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw a mixture of two dimensions over the samples that it was fitted to.
+    """Draw a two-dimensional mixture over the samples that it was fitted to.
 
     Contours are lines of equal density, at 1 to 95 % of its largest value on the drawn
     region; each component present is an ellipse of one standard deviation about its
-    mean, the thicker the heavier.
+    mean, drawn thicker the larger its weight.
 
     Args:
-        mixture: Mixture of two dimensions, for example of ``gmm.select``. Components
+        mixture: Mixture of two dimensions, for example from ``gmm.select``. Components
             that are absent are left out.
         x: Samples. Shape ``(n, 2)``.
         names: Names of the two dimensions, with their units.
-        ax: Axes to draw into; a new figure without.
+        ax: Axes to draw into; by default in a new figure.
 
     Returns:
         The axes.
 
     Raises:
         ImportError: If matplotlib is not installed.
-        ValueError: If mixture or samples are not of two dimensions.
+        ValueError: If the mixture or the samples are not two-dimensional.
 
     Example:
         >>> import jax

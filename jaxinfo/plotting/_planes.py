@@ -25,28 +25,29 @@ def information_plane(
     has_legend: bool = True,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw where the layers of a network move while it learns.
+    """Draw the layers of a network in the information plane during training.
 
-    Layers are markers, steps of training colours on a logarithmic scale. Hollow marks
-    are saturated: they show the number of samples. Lines are at the logarithm of that
-    number and at the entropy of the labels; grey ones are what shuffled labels show.
+    Markers show layers, and colours training steps on a logarithmic scale. Hollow
+    markers are saturated: they show the number of samples. Lines are at the logarithm
+    of that number and at the entropy of the labels; grey ones show the information with
+    shuffled labels.
 
     Args:
-        trajectory: Coordinates of layers, of ``information_plane.stack``.
-        num_samples: Number of samples that each estimate is of.
+        trajectory: Coordinates of layers, from ``information_plane.stack``.
+        num_samples: Number of samples behind each estimate.
         lower: Lower bounds of the information with the inputs, at the same steps, where
             ``trajectory`` has upper ones: bars reach from one to the other.
-        nulls: For each layer, of ``information_plane.label_null``.
+        nulls: One for each layer, from ``information_plane.label_null``.
         has_legend: Whether to name the layers beside the axes.
-        ax: Axes to draw into; a new figure without.
+        ax: Axes to draw into; by default in a new figure.
 
     Returns:
         The axes, labelled with the quantities that were estimated.
 
     Raises:
         ImportError: If matplotlib is not installed.
-        ValueError: If there are more layers than markers, or ``lower`` or ``nulls`` are
-            not of as many layers and steps.
+        ValueError: If there are more layers than markers, or ``lower`` or ``nulls`` do
+            not match the layers and steps.
 
     Example:
         >>> import jax
@@ -73,13 +74,13 @@ def information_plane(
         )
     if nulls and len(nulls) != len(trajectory.layers):
         raise ValueError(
-            f"Expected `nulls` to have one for each of the {len(trajectory.layers)} "
-            f"layers, got {len(nulls)}."
+            f"Expected `nulls` to have one entry for each of the "
+            f"{len(trajectory.layers)} layers, got {len(nulls)}."
         )
     shape = np.shape(trajectory.coordinates.information_x)
     if lower is not None and np.shape(lower.coordinates.information_x) != shape:
         raise ValueError(
-            f"Expected `lower` to be of {shape} steps and layers, got "
+            f"Expected `lower` to have {shape} steps and layers, got "
             f"{np.shape(lower.coordinates.information_x)}."
         )
     ax = _figures.axes(ax, (5.2, 4.0))

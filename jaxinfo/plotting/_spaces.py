@@ -18,17 +18,17 @@ def posterior_ellipses(
     """Draw the Gaussian posteriors of a two-dimensional space.
 
     Each posterior is an ellipse of one standard deviation about its mean, coloured by
-    the position of its point in the data. Latents have no unit, but one scale on both
-    axes.
+    the position of its point in the data. Latents have no unit, but both axes have the
+    same scale.
 
     Args:
         means: Means of the posteriors. Shape ``(n, 2)``.
         log_variances: Logarithms of their variances; ``-inf`` draws a line. Shape ``(n,
             2)``.
-        ax: Axes to draw into; a new figure without.
+        ax: Axes to draw into; by default in a new figure.
 
     Returns:
-        The axes; their collection is what a colour bar of the points takes.
+        The axes; pass their collection to draw a colour bar of the points.
 
     Raises:
         ImportError: If matplotlib is not installed.
@@ -77,16 +77,16 @@ def posterior_ellipses(
 def rank_correlations(
     correlations: ArrayLike, names: Sequence[str], *, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw how far several measures rank the same pairs alike.
+    """Draw the rank correlations of several measures on the same pairs.
 
     Args:
         correlations: Rank correlations of the measures, between -1 and 1; NaN is left
             blank. Shape ``(k, k)``.
         names: Names of the measures, with their estimators.
-        ax: Axes to draw into; a new figure without.
+        ax: Axes to draw into; by default in a new figure.
 
     Returns:
-        The axes of the heat map, which has its numbers in the cells.
+        The axes of the heat map, with the values in the cells.
 
     Raises:
         ImportError: If matplotlib is not installed.
@@ -136,15 +136,15 @@ def channel_posteriors(
     """Draw one-dimensional Gaussian posteriors of points that lie along a curve.
 
     Each channel is a line through the means in a band of one standard deviation; a
-    steep flight across the range is where it cuts the curve. Latents have no unit.
+    steep jump across the range shows where it cuts the curve. Latents have no unit.
 
     Args:
-        positions: Where the points lie along the curve, increasing. Shape ``(n,)``.
+        positions: Positions of the points along the curve, increasing. Shape ``(n,)``.
         means: Means of the posteriors, one column per channel. Shape ``(n, m)``.
         log_variances: Logarithms of their variances. Shape ``(n, m)``.
-        names: Names of the channels; numbers without.
+        names: Names of the channels; by default numbers.
         position_label: What the positions are, with their unit.
-        ax: Axes to draw into; a new figure without.
+        ax: Axes to draw into; by default in a new figure.
 
     Returns:
         The axes.

@@ -1,7 +1,8 @@
 """The same measures over a mesh of devices and over several hosts.
 
-Each function bears the name of its single-device twin, takes a ``jax.sharding.Mesh``
-and then the twin's arguments, and gives the twin's result, whole on every device.
+Each function has the name of its single-device counterpart, takes a
+``jax.sharding.Mesh`` and then the same arguments, and gives the same result, whole on
+every device.
 """
 
 from jaxinfo.sharding._diffusion import stochastic_spectral_entropy

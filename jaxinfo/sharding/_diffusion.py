@@ -24,9 +24,9 @@ def stochastic_spectral_entropy(
     subspace_size: int = 256,
     block_size: int | None = None,
 ) -> StochasticEntropy:
-    r"""Estimate the spectral entropy of very many points, each device with some rows.
+    r"""Estimate the spectral entropy of very many points, split over devices.
 
-    The result of `diffusion.stochastic_spectral_entropy`,
+    Same result as `diffusion.stochastic_spectral_entropy`,
 
     .. math::
         S_t = \log Z - t L / Z, \qquad Z = \sum_i \lambda_i^t, \quad
@@ -42,8 +42,8 @@ def stochastic_spectral_entropy(
     probes. Each holds :math:`n^2 / D` numbers of the kernel if these are at most
     :math:`2^{28}`; otherwise :math:`n (b + 3 r + m p) / D` numbers in blocks of b rows,
     and computes its rows of the kernel anew in each of :math:`m + 11` products. Devices
-    send :math:`n (r + m p)` numbers round, and :math:`n d` more in each product in
-    blocks.
+    send :math:`n (r + m p)` numbers around the ring, and :math:`n d` more in each
+    product in blocks.
 
     Args:
         mesh: Mesh of devices.
@@ -51,9 +51,9 @@ def stochastic_spectral_entropy(
         x: Samples of a representation. Shape ``(n, d)``.
         bandwidth: Standard deviation of the Gaussian kernel, in the units of ``x``,
             positive.
-        diffusion_times: Powers of the diffusion matrix, not negative. Shape ``(t,)``.
-        axis: Name of the axis of the mesh whose devices share the samples, or names of
-            some; may be left out if there is one.
+        diffusion_times: Powers of the diffusion matrix, non-negative. Shape ``(t,)``.
+        axis: Name of the mesh axis over which the samples are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
         alpha: Density exponent between 0 and 1.
         num_probes: Random vectors, at least 2.
         subspace_size: Columns of the subspace, rounded up to a multiple of eight. Up to
@@ -62,10 +62,10 @@ def stochastic_spectral_entropy(
             its rows while these have up to 2^28 entries, and about 8 mebibytes beyond.
 
     Returns:
-        The estimate, NaN where that of the twin is.
+        The estimate, NaN where that of the single-device function is.
 
     Raises:
-        ValueError: If the mesh has several axes and none is named.
+        ValueError: If the mesh has several axes and ``axis`` is not given.
 
     References:
         Liao et al., `Assessing neural network representations during training using

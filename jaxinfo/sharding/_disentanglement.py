@@ -23,19 +23,19 @@ def unibound(
     num_samples: int | None = None,
     block_size: int | None = None,
 ) -> UniBound:
-    r"""UniBound, each device for some of the samples.
+    r"""UniBound, with the samples split over devices.
 
-    The result of `disentanglement.unibound`,
+    Same result as `disentanglement.unibound`,
 
     .. math::
         \frac1K \sum_k \max_l \frac{[I(y_k;z_l) - I(y_k;z_{\setminus l})]_+}{H(y_k)} .
 
-    Every device has the posteriors of all data points, and streams them past the
-    samples that are its own.
+    Every device has the posteriors of all data points, and streams them past its own
+    samples.
 
-    Differentiable as the twin is. Costs :math:`O(m n d (d + k) / D)` time on each of D
-    devices, for m samples of n points; they exchange the terms of each sample,
-    :math:`m (2 d + 1) (k + 1)` numbers.
+    Differentiable like the single-device function. Costs :math:`O(m n d (d + k) / D)`
+    time on each of D devices, for m samples of n points; they exchange the terms of
+    each sample, :math:`m (2 d + 1) (k + 1)` numbers.
 
     Args:
         mesh: Mesh of devices.
@@ -44,19 +44,19 @@ def unibound(
         log_variances: Logarithms of their variances. Shape ``(n, d)``.
         factors: Factors of variation of the data points, integers from 0 to
             ``num_classes[k] - 1``, or booleans. Shape ``(n, k)``.
-        num_classes: Number of classes of each factor; some may not occur. Static.
-        axis: Name of the axis of the mesh whose devices share the samples, or names of
-            some; may be left out if there is one.
+        num_classes: Number of classes of each factor; some may be absent. Static.
+        axis: Name of the mesh axis over which the samples are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
         logits: Logits of further, categorical latents. Shape ``(n, e, c)``.
-        num_samples: Number of samples; None is one of each point. Static.
-        block_size: Samples that a device holds at once; None is 16. Static.
+        num_samples: Number of samples; None is one for each point. Static.
+        block_size: Samples that a device holds in memory at once; None is 16. Static.
 
     Returns:
         Scores between 0 and 1, with bounds for each latent and factor.
 
     Raises:
-        ValueError: If ``num_classes`` has not one positive number per factor, or the
-            mesh has several axes and none is named.
+        ValueError: If ``num_classes`` does not hold one positive number per factor, or
+            the mesh has several axes and ``axis`` is not given.
 
     References:
         Tokui and Sato, `Disentanglement analysis with partial information decomposition

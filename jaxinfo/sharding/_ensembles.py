@@ -21,16 +21,16 @@ from jaxinfo.sharding._layouts import WHOLE, Axis, Layout
 def pairwise(
     mesh: Mesh, overlaps: ArrayLike, *, axis: Axis = None
 ) -> PairwiseComparison:
-    r"""Compare all pairs of representation spaces, each device for some points.
+    r"""Compare all pairs of representation spaces, with the points split over devices.
 
-    The result of `fingerprint.pairwise`. Each device holds and compares the rows of its
-    points in all spaces, and the sums over points
+    Same result as `fingerprint.pairwise`. Each device holds and compares the rows of
+    its points in all spaces, and the sums over points
 
     .. math::
         \sum_i \log\left(1 + \frac{\langle c^U_i, c^V_i \rangle}{n\, m^U_i m^V_i}\right)
 
-    are added up once, over the devices too. Overlaps that are sharded by spaces, as
-    models that were trained apart leave them, change places first.
+    are added up once, also over devices. Overlaps that are sharded by spaces, as
+    separately trained models leave them, are resharded first.
 
     Differentiable. Costs :math:`O(m^2 n^2 / D)` flops and :math:`m n^2 / D` numbers of
     memory on each of D devices, which exchange :math:`m^2` numbers.
@@ -39,14 +39,14 @@ def pairwise(
         mesh: Mesh of devices.
         overlaps: Overlaps in each space, of the same points in the same order, 1 on the
             diagonal. Shape ``(m, n, n)``.
-        axis: Name of the axis of the mesh whose devices share the points, or names of
-            some; may be left out if there is one.
+        axis: Name of the mesh axis over which the points are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
 
     Returns:
         Information of each space, and I(U;V), NMI and VI of each pair, in nats.
 
     Raises:
-        ValueError: If the mesh has several axes and none is named.
+        ValueError: If the mesh has several axes and ``axis`` is not given.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -93,12 +93,13 @@ def gaussian_pairwise(
     channel_axis: Axis = None,
     block_size: int | None = None,
 ) -> PairwiseComparison:
-    r"""Compare all pairs of Gaussian channels, each device for some points.
+    r"""Compare all pairs of Gaussian channels, with the points split over devices.
 
-    The result of `fingerprint.gaussian_pairwise`. Each device compares the rows of its
-    points in all channels, and sums over points are added up once, over the devices
-    too. With a second axis of the mesh, devices along it have the same points and each
-    the pairs that start with some of the channels: for more devices than points.
+    Same result as `fingerprint.gaussian_pairwise`. Each device compares the rows of its
+    points in all channels, and sums over points are added up once, also over devices.
+    With a second axis of the mesh, devices along it have the same points, and each
+    handles the pairs that start with some of the channels: for more devices than
+    points.
 
     Differentiable. Costs :math:`2 m^2 n^2 / (D C)` flops and :math:`m n^2 / D`
     exponentials on each of D times C devices, in ``block_size * m * (n + m / C) +
@@ -108,19 +109,19 @@ def gaussian_pairwise(
         mesh: Mesh of devices.
         means: Means of the posteriors, one column per channel. Shape ``(n, m)``.
         log_variances: Logarithms of their variances. Shape ``(n, m)``.
-        axis: Name of the axis of the mesh whose devices share the points, or names of
-            some; may be left out if there is one.
-        channel_axis: Name of the axis, or names of some, whose devices share the first
-            channels of pairs.
-        block_size: Points that a device holds at once; ``None`` holds about one
-            mebibyte. Static.
+        axis: Name of the mesh axis over which the points are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
+        channel_axis: Name of the mesh axis over which the first channels of pairs are
+            split, or a tuple of several names.
+        block_size: Points that a device holds in memory at once; ``None`` holds about
+            one mebibyte. Static.
 
     Returns:
         Information of each channel, and I(U;V), NMI and VI of each pair, in nats.
 
     Raises:
-        ValueError: If the mesh has several axes and none is named, or one is named for
-            both.
+        ValueError: If the mesh has several axes and ``axis`` is not given, or ``axis``
+            and ``channel_axis`` name the same one.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic
@@ -145,7 +146,7 @@ def gaussian_pairwise(
         across = _layouts.read(mesh, channel_axis, name="channel_axis")
         if set(across.axes) & set(layout.axes):
             raise ValueError(
-                "Expected `channel_axis` to name other axes than `axis`, got "
+                "Expected `channel_axis` to name axes other than those of `axis`, got "
                 f"{channel_axis!r} and {axis!r}."
             )
     checks.block_size(block_size)

@@ -27,17 +27,17 @@ def fuse(
     init_scale: ArrayLike = 0.05,
     initial: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> FusionResult:
-    r"""Fuse reference spaces into one, each device with some of the references.
+    r"""Fuse reference spaces into one, with the references split over devices.
 
-    The result of `fusion.fuse`, whose loss is for ``"exp_vi"``
+    Same result as `fusion.fuse`, whose loss, for ``"exp_vi"``, is
 
     .. math::
         -\left\langle e^{-\mathrm{VI}(U(\mu, \ell), V)} \right\rangle_V .
 
     Every device has the fused space, and compares it with its own references; the loss
-    and its gradient are added up over devices in each step. Restarts are for `map`, or
-    for ``jax.vmap`` over keys, whose ``spmd_axis_name`` names the axis of the mesh that
-    shares them.
+    and its gradient are added up over devices in each step. For restarts, use `map`, or
+    ``jax.vmap`` over keys with ``spmd_axis_name`` the mesh axis over which they are
+    split.
 
     Differentiable in ``reference_overlaps`` and ``initial``, through all steps. Costs
     :math:`O(e n^2 / D + n^2 d)` per step on each of D devices, in :math:`O(e n^2 / D)`
@@ -45,25 +45,25 @@ def fuse(
 
     Args:
         mesh: Mesh of devices.
-        key: Random key of the start; not used if ``initial`` is given.
+        key: Random key for the initial means; not used if ``initial`` is given.
         reference_overlaps: Overlaps in the references, 1 on the diagonals. Shape ``(e,
             n, n)``.
         dim: Dimension d of the fused space. Static.
         optimizer: Any optax optimiser. Static: build it once.
         num_steps: Number of steps, at least 1. Static.
-        axis: Name of the axis of the mesh whose devices share the references, or names
-            of some; may be left out if there is one.
+        axis: Name of the mesh axis over which the references are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
         objective: Objective of `fusion.loss`. Static.
         init_scale: Standard deviation of the initial means. Scalar.
         initial: Means and log-variances to start from, both of shape ``(n, dim)``.
 
     Returns:
-        The fused posteriors, and the loss along the way and at the end; NaN if the
-        descent diverged.
+        The fused posteriors, and the loss before each step and at the end; NaN if the
+        optimisation diverged.
 
     Raises:
         TypeError: If ``initial`` is not a pair.
-        ValueError: If the mesh has several axes and none is named.
+        ValueError: If the mesh has several axes and ``axis`` is not given.
 
     References:
         Murphy et al., `Comparing the information content of probabilistic

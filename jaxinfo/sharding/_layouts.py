@@ -130,9 +130,9 @@ class Layout:
             names = around.axis_names, around.axis_sizes
             if names != (self.mesh.axis_names, self.mesh.axis_sizes):
                 raise ValueError(
-                    f"Expected `mesh` to be the one that is set, of axes {names[0]} "
-                    f"and sizes {names[1]}, got one of {self.mesh.axis_names} and "
-                    f"{self.mesh.axis_sizes}."
+                    f"Expected `mesh` to be the one that is set, with axes {names[0]} "
+                    f"and sizes {names[1]}, got one with axes {self.mesh.axis_names} "
+                    f"and sizes {self.mesh.axis_sizes}."
                 )
             return run(*args, **kwargs)
         with jax.set_mesh(self.mesh):
@@ -153,7 +153,7 @@ def read(mesh: Mesh, axis: Axis, *, name: str = "axis") -> Layout:
         if len(names) > 1:
             raise ValueError(
                 f"Expected `{name}` to name one of the axes of `mesh`, {names}, or a "
-                "tuple of some, got None."
+                "tuple of several, got None."
             )
         axis = names
     axes = axis if isinstance(axis, tuple) else (axis,)
@@ -164,7 +164,7 @@ def read(mesh: Mesh, axis: Axis, *, name: str = "axis") -> Layout:
     if not axes or len(set(axes)) < len(axes) or not set(axes) <= set(names):
         raise ValueError(
             f"Expected `{name}` to name one of the axes of `mesh`, {names}, or a tuple "
-            f"of some, got {axis!r}."
+            f"of several distinct ones, got {axis!r}."
         )
     return Layout(Mesh(mesh.devices, names), axes)
 

@@ -22,33 +22,34 @@ def map(  # noqa: A001
     axis: Axis = None,
     batch_size: int | None = 1,
 ) -> Result:
-    """Apply a function to each entry of some arrays, each device to some of them.
+    """Apply a function to each entry of arrays, with the entries split over devices.
 
-    The result of ``jax.lax.map``: for restarts, replicates, members of an ensemble,
-    cells of a sweep, whatever the function is. Arrays that it closes over are copied to
-    every device; those sharded over Explicit axes have to be among ``xs``.
+    Same result as ``jax.lax.map``, for any function: for restarts, replicates, members
+    of an ensemble or cells of a sweep. Arrays that it closes over are copied to every
+    device; those sharded over Explicit axes have to be among ``xs``.
 
     Differentiable if the function is. Costs as many runs on each of D devices as there
-    are entries over D, rounded up; devices exchange the results, once all are there.
-    Devices of a CPU that wait for another for more than 40 seconds end the process,
-    unless the flag ``--xla_cpu_collective_call_terminate_timeout_seconds`` says more.
+    are entries over D, rounded up; devices exchange the results once all are done. CPU
+    devices that wait for another one for more than 40 seconds end the process, unless
+    the flag ``--xla_cpu_collective_call_terminate_timeout_seconds`` is set higher.
 
     Args:
         mesh: Mesh of devices.
         fn: Any function of arrays that jax can trace. Static: each new function object
-            compiles anew, so build it once.
-        xs: Arrays with one leading axis of entries, also keys, or a tree of such.
-        axis: Name of the axis of the mesh whose devices share the entries, or names of
-            some; may be left out if there is one.
-        batch_size: Entries that a device takes side by side; ``None`` is all of its
+            is compiled anew, so build it once.
+        xs: Arrays, or a tree of arrays, with one leading axis of entries; they may be
+            keys.
+        axis: Name of the mesh axis over which the entries are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
+        batch_size: Entries that a device processes in parallel; ``None`` is all of its
             own. Static.
 
     Returns:
         What the function returns, with a leading axis of entries.
 
     Raises:
-        ValueError: If the mesh has several axes and none is named, or the arrays have
-            no or different numbers of entries.
+        ValueError: If the mesh has several axes and ``axis`` is not given, or the
+            arrays have no entries or different numbers of them.
 
     Example:
         >>> import jax
@@ -67,7 +68,7 @@ def map(  # noqa: A001
     numbers = {np.shape(leaf)[0] if np.ndim(leaf) else 0 for leaf in leaves}
     if len(numbers) != 1 or 0 in numbers:
         raise ValueError(
-            "Expected `xs` to hold arrays with one number of entries, got shapes "
+            "Expected `xs` to hold arrays with the same number of entries, got shapes "
             f"{[np.shape(leaf) for leaf in leaves]}."
         )
     (num_runs,) = numbers

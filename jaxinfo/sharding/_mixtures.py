@@ -35,9 +35,9 @@ def em(
     regularization: ArrayLike = 1e-6,
     block_size: int | None = None,
 ) -> FitResult:
-    r"""Fit a Gaussian mixture by EM, each device with some of the rows.
+    r"""Fit a Gaussian mixture by EM, with the rows split over devices.
 
-    The result of `gmm.em`. In each step a device finds the responsibilities of its
+    Same result as `gmm.em`. In each step, a device computes the responsibilities of its
     rows, and the sums over rows
 
     .. math::
@@ -54,21 +54,21 @@ def em(
         mesh: Mesh of devices.
         mixture: Start, in the units of ``x``.
         x: Samples. Shape ``(n, d)``.
-        axis: Name of the axis of the mesh whose devices share the samples, or names of
-            some; may be left out if there is one.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
+        axis: Name of the mesh axis over which the samples are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
         tol: Gain per step, in nats, below which EM stops.
-        max_steps: Most steps taken. Static.
+        max_steps: Maximum number of steps. Static.
         regularization: Share of the data's covariance that is added to each
             component's.
-        block_size: Rows that a device holds at once; ``None`` is all, or as many as
-            take about 2^24 numbers. Static.
+        block_size: Rows that a device holds in memory at once; ``None`` is all, or as
+            many as fit in about 2^24 numbers. Static.
 
     Returns:
-        The fit, with NaN where `gmm.em` has it.
+        The fit, with NaN where `gmm.em` gives NaN.
 
     Raises:
-        ValueError: If the mesh has several axes and none is named.
+        ValueError: If the mesh has several axes and ``axis`` is not given.
 
     References:
         Dempster, Laird and Rubin, `Maximum likelihood from incomplete data via the EM
@@ -164,16 +164,16 @@ def mutual_information(
     sampling: Sampling = Sampling(),
     block_size: int | None = None,
 ) -> Estimate:
-    r"""Mutual information by mixtures, each device with some of the replicates.
+    r"""Mutual information by mixtures, with the replicates split over devices.
 
-    The result of `gmm.mutual_information`,
+    Same result as `gmm.mutual_information`,
 
     .. math::
         I(X;Y) = E_p[\log p(x, y) - \log p(x) - \log p(y)] .
 
     Every device has all samples and searches for the fit :math:`p` to them; then each
-    refits some of the replicates that tell bias and error. For many replicates: with
-    the 50 of the default the search takes about half of the time.
+    refits some of the replicates that give the bias and the error. For many replicates:
+    with the default of 50, the search takes about half of the time.
 
     Differentiable in the samples and ``weights``. Devices exchange one number for each
     replicate.
@@ -183,19 +183,19 @@ def mutual_information(
         key: Random key.
         x: Samples. Shape ``(n, a)``.
         y: Samples. Shape ``(n, b)``.
-        axis: Name of the axis of the mesh whose devices share the replicates, or names
-            of some; may be left out if there is one.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
-        fitting: How mixtures are fitted and the number of components chosen.
+        axis: Name of the mesh axis over which the replicates are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
+        fitting: How mixtures are fitted and their number of components is chosen.
         sampling: How the uncertainty and the integrals are sampled.
-        block_size: Runs of EM that a device holds at once; ``None`` takes as many as
-            need 2^24 numbers. Static.
+        block_size: EM runs that a device holds in memory at once; ``None`` takes as
+            many as fit in 2^24 numbers. Static.
 
     Returns:
         Estimates in nats.
 
     Raises:
-        ValueError: If the mesh has several axes and none is named.
+        ValueError: If the mesh has several axes and ``axis`` is not given.
 
     References:
         Piras et al., `A robust estimator of mutual information for deep learning
@@ -240,33 +240,34 @@ def mutual_information_matrix(
     sampling: Sampling = Sampling(),
     block_size: int | None = None,
 ) -> Estimate:
-    r"""Mutual information of all pairs of columns, each device for some pairs.
+    r"""Mutual information of all pairs of columns, with the pairs split over devices.
 
-    The result of `gmm.mutual_information_matrix`, whose entry :math:`(i, j)` is
-    :math:`I(X_i;Y_j)`. Every device has all samples, and works on its pairs alone;
-    those that end early wait for the others, devices of a CPU as `map` says.
+    Same result as `gmm.mutual_information_matrix`, whose entry :math:`(i, j)` is
+    :math:`I(X_i;Y_j)`. Every device has all samples and works only on its own pairs;
+    those that finish early wait for the others, CPU devices with the time limit given
+    in `map`.
 
-    Differentiable as the twin is. Costs :math:`a b / D` times as much as one pair on
-    each of D devices, which exchange the estimates.
+    Differentiable like the single-device function. Costs :math:`a b / D` times as much
+    as one pair on each of D devices, which exchange the estimates.
 
     Args:
         mesh: Mesh of devices.
         key: Random key.
         x: Samples, for example latents. Shape ``(n, a)``.
         y: Samples, for example factors. Shape ``(n, b)``.
-        axis: Name of the axis of the mesh whose devices share the pairs, or names of
-            some; may be left out if there is one.
-        weights: Weights of the samples, not negative. Shape ``(n,)``.
-        fitting: How mixtures are fitted and the number of components chosen.
+        axis: Name of the mesh axis over which the pairs are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
+        weights: Weights of the samples, non-negative. Shape ``(n,)``.
+        fitting: How mixtures are fitted and their number of components is chosen.
         sampling: How the uncertainty and the integrals are sampled.
-        block_size: Pairs that a device has run side by side; ``None`` takes one after
-            the other. Static.
+        block_size: Pairs that a device computes in parallel; ``None`` computes them one
+            after the other. Static.
 
     Returns:
         Estimates in nats, every field with two leading axes ``(a, b)``.
 
     Raises:
-        ValueError: If the mesh has several axes and none is named.
+        ValueError: If the mesh has several axes and ``axis`` is not given.
 
     References:
         Piras et al., `A robust estimator of mutual information for deep learning

@@ -15,25 +15,26 @@ from jaxinfo.sharding._layouts import WHOLE, Axis, Layout
 def neighbors_entropy(
     mesh: Mesh, x: ArrayLike, *, axis: Axis = None, num_neighbors: int = 4
 ) -> jax.Array:
-    r"""Differential entropy by nearest neighbours, each device with some samples.
+    r"""Differential entropy by nearest neighbours, with the samples split over devices.
 
-    The result of `neighbors.entropy`,
+    Same result as `neighbors.entropy`,
 
     .. math::
         h(X) = \psi(N) - \psi(K) + d \log 2 + d \langle \log \epsilon_i \rangle .
 
     The samples of each device are passed from device to device in a ring, and each
-    device looks for neighbours of its own among those that have come.
+    device searches for neighbours of its own samples among those that arrive.
 
     Not differentiable: the gradient is zero. Costs :math:`O(n (w + D) d / D)` time on
     each of D devices, for windows of :math:`w` samples that are close in one
-    coordinate, and :math:`O(n d / D)` memory; devices send :math:`n d` numbers round.
+    coordinate, and :math:`O(n d / D)` memory; devices send :math:`n d` numbers around
+    the ring.
 
     Args:
         mesh: Mesh of devices.
         x: Samples. Shape ``(n, d)``.
-        axis: Name of the axis of the mesh whose devices share the samples, or names of
-            some; may be left out if there is one.
+        axis: Name of the mesh axis over which the samples are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
         num_neighbors: Number K of neighbours. Static.
 
     Returns:
@@ -41,8 +42,8 @@ def neighbors_entropy(
         NaN if one is not finite. Shape ``()``.
 
     Raises:
-        ValueError: If n is not more than K, or the mesh has several axes and none is
-            named.
+        ValueError: If n is not more than K, or the mesh has several axes and ``axis``
+            is not given.
 
     References:
         Kraskov, Stögbauer and Grassberger, `Estimating mutual information
@@ -99,9 +100,9 @@ def neighbors_mutual_information(
     exclusion_window: int = 0,
     mask: ArrayLike | None = None,
 ) -> jax.Array:
-    r"""Mutual information by nearest neighbours, each device with some samples.
+    r"""Mutual information by nearest neighbours, with the samples split over devices.
 
-    The result of `neighbors.mutual_information`, by algorithm 1
+    Same result as `neighbors.mutual_information`, by algorithm 1
 
     .. math::
         I(X;Y) = \psi(K) + \psi(N) - \langle \psi(n_x + 1) + \psi(n_y + 1) \rangle .
@@ -111,18 +112,19 @@ def neighbors_mutual_information(
 
     Not differentiable: the gradient is zero. Costs :math:`O(n (w + D) d / D)` time on
     each of D devices, for windows of :math:`w` samples that are close in one
-    coordinate, and :math:`O(n d / D)` memory; devices send :math:`n d` numbers round.
+    coordinate, and :math:`O(n d / D)` memory; devices send :math:`n d` numbers around
+    the ring.
 
     Args:
         mesh: Mesh of devices.
         x: Samples of one variable. Shape ``(n, a)``.
         y: Samples of the other. Shape ``(n, b)``.
-        axis: Name of the axis of the mesh whose devices share the samples, or names of
-            some; may be left out if there is one.
+        axis: Name of the mesh axis over which the samples are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
         num_neighbors: Number K of neighbours. Static.
         algorithm: 1 or 2. Static.
-        exclusion_window: Samples that are not more rows apart than this are no
-            neighbours and do not count. Static.
+        exclusion_window: Samples at most this many rows apart are not neighbours and
+            are not counted. Static.
         mask: Which samples to use, booleans. Shape ``(n,)``.
 
     Returns:
@@ -130,8 +132,8 @@ def neighbors_mutual_information(
         sample is not finite or has fewer than K neighbours. Shape ``()``.
 
     Raises:
-        ValueError: If n is not more than K and twice the window, or the mesh has
-            several axes and none is named.
+        ValueError: If n is not more than K plus twice the window, or the mesh has
+            several axes and ``axis`` is not given.
 
     References:
         Kraskov, Stögbauer and Grassberger, `Estimating mutual information
@@ -169,28 +171,28 @@ def neighbors_conditional_mutual_information(
     exclusion_window: int = 0,
     mask: ArrayLike | None = None,
 ) -> jax.Array:
-    r"""Conditional information by nearest neighbours, each device with some samples.
+    r"""Conditional information by nearest neighbours, with samples split over devices.
 
-    The result of `neighbors.conditional_mutual_information`, by algorithm 1
+    Same result as `neighbors.conditional_mutual_information`, by algorithm 1
 
     .. math::
         I(X;Y|Z) = \psi(K) + \langle \psi(n_z + 1) - \psi(n_{xz} + 1)
         - \psi(n_{yz} + 1) \rangle ,
 
-    and of the cost of `neighbors_mutual_information`. Not differentiable: the gradient
-    is zero.
+    at the cost of `neighbors_mutual_information`. Not differentiable: the gradient is
+    zero.
 
     Args:
         mesh: Mesh of devices.
         x: Samples of one variable. Shape ``(n, a)``.
         y: Samples of the other. Shape ``(n, b)``.
-        z: Samples of the condition. Shape ``(n, c)``.
-        axis: Name of the axis of the mesh whose devices share the samples, or names of
-            some; may be left out if there is one.
+        z: Samples of the conditioning variable. Shape ``(n, c)``.
+        axis: Name of the mesh axis over which the samples are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
         num_neighbors: Number K of neighbours. Static.
         algorithm: 1 or 2. Static.
-        exclusion_window: Samples that are not more rows apart than this are no
-            neighbours and do not count. Static.
+        exclusion_window: Samples at most this many rows apart are not neighbours and
+            are not counted. Static.
         mask: Which samples to use, booleans. Shape ``(n,)``.
 
     Returns:
@@ -198,8 +200,8 @@ def neighbors_conditional_mutual_information(
         sample is not finite or has fewer than K neighbours. Shape ``()``.
 
     Raises:
-        ValueError: If n is not more than K and twice the window, or the mesh has
-            several axes and none is named.
+        ValueError: If n is not more than K plus twice the window, or the mesh has
+            several axes and ``axis`` is not given.
 
     References:
         Frenzel and Pompe, `Partial mutual information for coupling analysis of

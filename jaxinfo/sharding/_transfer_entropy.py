@@ -24,16 +24,16 @@ def transfer_entropy_pairwise(
     estimator: str = "plugin",
     block_size: int | None = None,
 ) -> jax.Array:
-    r"""Transfer entropy of all pairs of columns, each device for some of the time.
+    r"""Transfer entropy of all pairs of columns, with the time split over devices.
 
-    The result of `transfer_entropy.pairwise`. Each device counts the samples whose
-    future is among its rows, and is sent the rows before them that these look back at;
-    the counts of all devices,
+    Same result as `transfer_entropy.pairwise`. Each device counts the samples whose
+    future is among its rows, and receives the earlier rows that these look back at; the
+    counts of all devices,
 
     .. math::
         c(x^-, y^-, y^+) = \sum_{\text{devices}} c_d(x^-, y^-, y^+) ,
 
-    are added up once. They are whole numbers, so that the result is the same to the
+    are added up once. They are whole numbers, so that the result is the same bit for
     bit.
 
     Not differentiable. Costs :math:`O(m n N (s - 1) (g - 1) / (32 D))` operations on
@@ -47,21 +47,21 @@ def transfer_entropy_pairwise(
         targets: Symbols from 0 to ``num_symbols - 1``, integers or booleans. Shape
             ``(t, n)``.
         num_symbols: Number of symbols of a target. Static.
-        axis: Name of the axis of the mesh whose devices share the time, or names of
-            some; may be left out if there is one.
+        axis: Name of the mesh axis over which the time is split, or a tuple of several
+            names; may be left out if the mesh has only one axis.
         timing: Histories, delays and lags. Static.
-        num_source_symbols: Number of symbols of a source; by default as of a target.
+        num_source_symbols: Number of symbols of a source; by default that of a target.
             Static.
         estimator: ``"plugin"``, ``"miller_madow"`` or ``"grassberger"``. Static.
-        block_size: Sources per step; by default all. Static.
+        block_size: Sources processed at once; by default all. Static.
 
     Returns:
         Transfer entropy from source i to target j in nats, in the default float; NaN
-        for columns with a symbol out of range that a sample looks at. Shape ``(m, n)``.
+        for columns with a symbol out of range that a sample uses. Shape ``(m, n)``.
 
     Raises:
-        ValueError: If the series are not longer than ``timing`` looks back, or the mesh
-            has several axes and none is named.
+        ValueError: If the series have no more steps than ``timing`` looks back, or the
+            mesh has several axes and ``axis`` is not given.
 
     References:
         Moldovan, Cataron and Andonie, `Information plane analysis visualization in deep
@@ -110,11 +110,11 @@ def transfer_entropy_ensemble_pairwise(
     estimator: str = "plugin",
     block_size: int | None = None,
 ) -> jax.Array:
-    r"""Transfer entropy from replications, each device with some of them.
+    r"""Transfer entropy from replications, which are split over devices.
 
-    The result of `transfer_entropy.ensemble_pairwise`: the counts :math:`c = \sum_r
+    Same result as `transfer_entropy.ensemble_pairwise`: the counts :math:`c = \sum_r
     c^{(r)}` of the replications of all devices are added up once, and are whole
-    numbers. Not differentiable. Costs those of `transfer_entropy_pairwise` for the
+    numbers. Not differentiable. Costs are those of `transfer_entropy_pairwise` for the
     samples of all replications.
 
     Args:
@@ -124,20 +124,20 @@ def transfer_entropy_ensemble_pairwise(
         targets: Symbols from 0 to ``num_symbols - 1``, integers or booleans. Shape
             ``(t, r, n)``.
         num_symbols: Number of symbols of a target. Static.
-        axis: Name of the axis of the mesh whose devices share the replications, or
-            names of some; may be left out if there is one.
+        axis: Name of the mesh axis over which the replications are split, or a tuple of
+            several names; may be left out if the mesh has only one axis.
         timing: Histories, delays and lags, in steps of the first axis. Static.
-        num_source_symbols: Number of symbols of a source; by default as of a target.
+        num_source_symbols: Number of symbols of a source; by default that of a target.
             Static.
         estimator: ``"plugin"``, ``"miller_madow"`` or ``"grassberger"``. Static.
-        block_size: Sources per step; by default all. Static.
+        block_size: Sources processed at once; by default all. Static.
 
     Returns:
         Transfer entropy from source i to target j in nats, in the default float; NaN
-        for columns with a symbol out of range that a sample looks at. Shape ``(m, n)``.
+        for columns with a symbol out of range that a sample uses. Shape ``(m, n)``.
 
     Raises:
-        ValueError: As `transfer_entropy_pairwise`.
+        ValueError: As for `transfer_entropy_pairwise`.
 
     References:
         Gomez-Herrero et al., `Assessing coupling dynamics from an ensemble of time

@@ -29,21 +29,21 @@ def discrete(
 ) -> jax.Array:
     r"""Transfer entropy from one series of symbols to another.
 
-    What the source's past s says about the future f of the target beyond its past p,
-    see `Timing`. With counts :math:`c` of the N samples,
+    Information of the source's past s about the target's future f beyond the target's
+    own past p, see `Timing`. With counts :math:`c` of the N samples,
 
     .. math::
         T = I(f; s \mid p)
         = \frac1N \sum_{sfp} c_{sfp} \log \frac{c_{sfp} c_p}{c_{sp} c_{fp}} .
 
-    The plug-in value is never negative and high by about the degrees of freedom over
-    2N. With K occupied cells, ``"miller_madow"`` adds :math:`(K_{fp} + K_{sp} - K_p -
-    K_{sfp}) / 2N`; ``"grassberger"`` takes each entropy as `measures.entropy_of_counts`
-    does. Both may be negative, and are not clipped.
+    The plug-in value is never negative, and biased upwards by about the degrees of
+    freedom over 2N. With K occupied cells, ``"miller_madow"`` adds :math:`(K_{fp} +
+    K_{sp} - K_p - K_{sfp}) / 2N`; ``"grassberger"`` estimates each entropy as
+    `measures.entropy_of_counts` does. Both may be negative and are not clipped.
 
-    Over shuffled samples of a fixed network, values at lag 1 are bias alone, as nothing
-    passes from one sample to the next: there ``lag=0`` asks the useful question, and
-    `ensemble_pairwise` takes training time as time. Not differentiable: symbols are
+    Over shuffled samples of a fixed network, values at lag 1 are pure bias, as nothing
+    passes from one sample to the next: there ``lag=0`` asks the useful question, or
+    `ensemble_pairwise`, whose time is training time. Not differentiable: symbols are
     integers. Costs :math:`O(N)`, or :math:`O(N \log N)` where there are more states
     than samples.
 
@@ -54,16 +54,16 @@ def discrete(
             ``(t,)``.
         num_symbols: Number of symbols of the target. Static.
         timing: Histories, delays and lags. Static.
-        num_source_symbols: Number of symbols of the source; by default as of the
+        num_source_symbols: Number of symbols of the source; by default that of the
             target. Static.
         estimator: ``"plugin"``, ``"miller_madow"`` or ``"grassberger"``. Static.
 
     Returns:
-        Transfer entropy in nats, in the default float; NaN if a symbol that it looks at
-        is out of range. Shape ``()``.
+        Transfer entropy in nats, in the default float; NaN if a symbol that is used is
+        out of range. Shape ``()``.
 
     Raises:
-        ValueError: If the series are not longer than ``timing`` looks back, or have
+        ValueError: If the series have no more steps than ``timing`` looks back, or have
             more than 2,147,483,647 states.
 
     References:
@@ -105,15 +105,15 @@ def conditional(
     num_condition_symbols: int | None = None,
     estimator: str = "plugin",
 ) -> jax.Array:
-    r"""Transfer entropy from one series of symbols to another, given further ones.
+    r"""Transfer entropy from one series of symbols to another, given further series.
 
     As `discrete`, with the values z of the condition joined to the past of the target,
 
     .. math::
         T = I(f; s \mid p, z) :
 
-    what a common driver explains is no transfer. Not differentiable. Costs are those of
-    `discrete`.
+    what a common driver explains does not count as transfer. Not differentiable. Costs
+    are those of `discrete`.
 
     Args:
         source: Symbols from 0 to ``num_source_symbols - 1``, integers or booleans.
@@ -124,19 +124,19 @@ def conditional(
             ``(t, c)``.
         num_symbols: Number of symbols of the target. Static.
         timing: Histories, delays and lags. Static.
-        num_source_symbols: Number of symbols of the source; by default as of the
+        num_source_symbols: Number of symbols of the source; by default that of the
             target. Static.
-        num_condition_symbols: Number of symbols of each condition; by default as of
+        num_condition_symbols: Number of symbols of each condition; by default that of
             the target. Static.
         estimator: ``"plugin"``, ``"miller_madow"`` or ``"grassberger"``, as in
             `discrete`. Static.
 
     Returns:
-        Transfer entropy in nats, in the default float; NaN if a symbol that it looks at
-        is out of range. Shape ``()``.
+        Transfer entropy in nats, in the default float; NaN if a symbol that is used is
+        out of range. Shape ``()``.
 
     Raises:
-        ValueError: If the series are not longer than ``timing`` looks back, or have
+        ValueError: If the series have no more steps than ``timing`` looks back, or have
             more than 2,147,483,647 states.
 
     References:
@@ -176,7 +176,7 @@ def local_discrete(
     timing: Timing = Timing(),
     num_source_symbols: int | None = None,
 ) -> jax.Array:
-    r"""What each sample contributes to `discrete`, whose plug-in value is their mean.
+    r"""Local transfer entropy of each sample, whose mean is the plug-in `discrete`.
 
     .. math::
         t_n = \log \frac{c_{sfp} c_p}{c_{sp} c_{fp}} \quad
@@ -191,16 +191,16 @@ def local_discrete(
             ``(t,)``.
         num_symbols: Number of symbols of the target. Static.
         timing: Histories, delays and lags. Static.
-        num_source_symbols: Number of symbols of the source; by default as of the
+        num_source_symbols: Number of symbols of the source; by default that of the
             target. Static.
 
     Returns:
-        Local transfer entropy in nats, of either sign, from the first sample on, which
-        is at the step that ``timing`` looks back; all NaN if a symbol is out of range.
-        Shape ``(N,)``.
+        Local transfer entropy in nats, of either sign, starting with the first sample,
+        at the earliest step for which ``timing`` finds all its values; all NaN if a
+        symbol is out of range. Shape ``(N,)``.
 
     Raises:
-        ValueError: As `discrete`.
+        ValueError: As for `discrete`.
 
     References:
         Lizier, Prokopenko and Zomaya, `Local information transfer as a spatiotemporal
@@ -229,14 +229,14 @@ def active_information(
     delay: int = 1,
     estimator: str = "plugin",
 ) -> jax.Array:
-    r"""Information that the past of a series stores about its next value.
+    r"""Active information storage: information of a series' past about its next value.
 
     .. math::
         A = I(y_n; y_{n-1}, \dots, y_{n - 1 - (k-1) \tau}) .
 
-    What transfer entropy with this history adds is not stored. The history at which the
-    bias-corrected value stops growing suits transfer entropy. Not differentiable. Costs
-    are those of `discrete`.
+    Transfer entropy with the same history counts only what is not stored. The history
+    at which the bias-corrected value stops growing suits transfer entropy. Not
+    differentiable. Costs are those of `discrete`.
 
     Args:
         target: Symbols from 0 to ``num_symbols - 1``, integers or booleans. Shape
@@ -252,7 +252,7 @@ def active_information(
         Shape ``()``.
 
     Raises:
-        ValueError: As `discrete`.
+        ValueError: As for `discrete`.
 
     References:
         Lizier, Prokopenko and Zomaya, `Local measures of information storage in complex

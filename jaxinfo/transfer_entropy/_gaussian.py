@@ -28,27 +28,27 @@ def gaussian(
     *,
     timing: Timing = Timing(),
 ) -> jax.Array:
-    r"""Transfer entropy of series that are taken for Gaussian.
+    r"""Transfer entropy of series that are assumed to be Gaussian.
 
     With :math:`\Sigma` the sample covariances of the variables that `embed` joins,
 
     .. math::
         T = \frac12 \log \frac{|\Sigma_{fp}| |\Sigma_{ps}|}{|\Sigma_p| |\Sigma_{fps}|} ,
 
-    half of Granger's index of the two linear regressions of the future. It finds linear
-    influence alone. Variances are raised by eight rounding units of themselves, so that
-    dependent columns have a value.
+    half of Granger's index of the two linear regressions of the future. It detects only
+    linear influence. Variances are raised by eight machine epsilons of themselves, so
+    that linearly dependent columns give a finite value.
 
     Differentiable. Costs :math:`O(N d^2 + d^3)` for d joined columns.
 
     Args:
         source: Source series. Shape ``(t, a)``.
         target: Target series. Shape ``(t, b)``.
-        condition: Series that is given. Shape ``(t, c)``.
+        condition: Conditioning series. Shape ``(t, c)``.
         timing: Histories, delays and lags. Static.
 
     Returns:
-        Transfer entropy in nats, not negative up to rounding; 0 for a constant source
+        Transfer entropy in nats, non-negative up to rounding; 0 for a constant source
         or target, NaN if a value is not finite. Shape ``()``.
 
     Raises:
@@ -80,7 +80,7 @@ def local_gaussian(
     *,
     timing: Timing = Timing(),
 ) -> jax.Array:
-    r"""What each sample contributes to `gaussian`, whose value is their mean.
+    r"""Local transfer entropy of each sample, whose mean is `gaussian`.
 
     .. math::
         t_n = \log \frac{N(f_n \mid p_n, s_n)}{N(f_n \mid p_n)}
@@ -91,12 +91,12 @@ def local_gaussian(
     Args:
         source: Source series. Shape ``(t, a)``.
         target: Target series. Shape ``(t, b)``.
-        condition: Series that is given. Shape ``(t, c)``.
+        condition: Conditioning series. Shape ``(t, c)``.
         timing: Histories, delays and lags. Static.
 
     Returns:
-        Local transfer entropy in nats, of either sign, from the first sample on. Shape
-        ``(N,)``.
+        Local transfer entropy in nats, of either sign, starting with the first sample.
+        Shape ``(N,)``.
 
     Raises:
         ValueError: If there are not more samples than joined columns.

@@ -31,10 +31,10 @@ def kernel(
     timing: Timing = Timing(),
     block_size: int | None = None,
 ) -> jax.Array:
-    r"""Transfer entropy by kernels around each sample.
+    r"""Transfer entropy of continuous series by kernels around each sample.
 
-    With :math:`n` the weights of all samples around sample i in the variables that
-    `embed` joins,
+    With :math:`n` the total weights of all samples around sample i in the variables
+    that `embed` joins,
 
     .. math::
         T = \left\langle \log \frac{n_{fps}}{n_{ps}} - \log \frac{n_{fp}}{n_p}
@@ -42,33 +42,34 @@ def kernel(
 
     The weights of ``"box"`` are one up to the bandwidth in each variable, in the
     maximum norm; those of ``"gaussian"`` are :math:`\exp(-|d|^2 / 2 r^2)` with r the
-    bandwidth. The estimate depends much on the bandwidth.
+    bandwidth. The estimate depends strongly on the bandwidth.
 
-    Differentiable in the series and the bandwidth with ``shape="gaussian"``; the
-    gradient of the other is zero. Costs :math:`O(N^2 d)` time and :math:`O(N b)` memory
-    for blocks of b samples, forward and backward.
+    Differentiable in the series and the bandwidth with ``shape="gaussian"``; with
+    ``"box"``, the gradient is zero. Costs :math:`O(N^2 d)` time and :math:`O(N b)`
+    memory for blocks of b samples, forward and backward.
 
     Args:
         source: Source series. Shape ``(t, a)``.
         target: Target series. Shape ``(t, b)``.
-        condition: Series that is given. Shape ``(t, c)``.
+        condition: Conditioning series. Shape ``(t, c)``.
         bandwidth: Half width of the box, or standard deviation of the Gaussian kernel;
             in standard deviations of each column, or in its units if not standardised.
             Positive scalar.
         shape: ``"box"`` or ``"gaussian"``. Static.
         standardize: Whether to centre each column of the whole series and to divide it
             by its standard deviation. Static.
-        exclusion_window: Samples that are not more steps apart than this do not count,
-            a sample itself neither; by default all do, a sample itself too. Static.
+        exclusion_window: Samples at most this many steps apart, including a sample
+            itself, are not counted; by default all are counted, including a sample
+            itself. Static.
         timing: Histories, delays and lags. Static.
-        block_size: Samples whose weights are held at once. Static.
+        block_size: Samples whose weights are held in memory at once. Static.
 
     Returns:
-        Transfer entropy in nats; NaN if a value is not finite or the bandwidth not
-        positive. A sample without any other in its box adds 0. Shape ``()``.
+        Transfer entropy in nats; NaN if a value is not finite or the bandwidth is not
+        positive. A sample with no other in its box contributes 0. Shape ``()``.
 
     Raises:
-        ValueError: If the series are not longer than ``timing`` looks back.
+        ValueError: If the series have no more steps than ``timing`` looks back.
 
     References:
         Schreiber, `Measuring information transfer

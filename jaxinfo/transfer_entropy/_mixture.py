@@ -32,23 +32,23 @@ def mixture(
     regularisation. Samples of a series are not independent: where they depend on each
     other beyond the histories, the standard error is too small.
 
-    Differentiable in the series as far as that function is. Costs are the same.
+    Differentiable in the series to the extent that function is. Costs are the same.
 
     Args:
         key: Random key.
         source: Source series. Shape ``(t, a)``.
         target: Target series. Shape ``(t, b)``.
-        condition: Series that is given. Shape ``(t, c)``.
+        condition: Conditioning series. Shape ``(t, c)``.
         timing: Histories, delays and lags. Static.
         fitting: How the mixture is fitted, see `gmm.Fitting`.
         sampling: How its uncertainty is sampled, see `gmm.Sampling`.
-        block_size: Runs that are held at once. Static.
+        block_size: Runs held in memory at once. Static.
 
     Returns:
         Estimate, in nats.
 
     Raises:
-        ValueError: If the series are not longer than ``timing`` looks back.
+        ValueError: If the series have no more steps than ``timing`` looks back.
 
     References:
         Piras et al., `A robust estimator of mutual information for deep learning

@@ -45,11 +45,11 @@ def neighbors(
     Args:
         source: Source series. Shape ``(t, a)``.
         target: Target series. Shape ``(t, b)``.
-        condition: Series that is given. Shape ``(t, c)``.
+        condition: Conditioning series. Shape ``(t, c)``.
         num_neighbors: Number K of neighbours. Static.
         algorithm: 1 or 2. Static.
-        exclusion_window: Samples that are not more steps apart than this are no
-            neighbours and do not count (Theiler). Static.
+        exclusion_window: Samples at most this many steps apart are not neighbours and
+            are not counted (Theiler window). Static.
         standardize: Whether to centre each column of the whole series and to divide it
             by its standard deviation. Static.
         timing: Histories, delays and lags. Static.
@@ -59,7 +59,7 @@ def neighbors(
         value is not finite. Shape ``()``.
 
     Raises:
-        ValueError: If there are not more samples than K and twice the window.
+        ValueError: If there are not more samples than K plus twice the window.
 
     References:
         Frenzel and Pompe, `Partial mutual information for coupling analysis of
@@ -102,7 +102,7 @@ def local_neighbors(
     standardize: bool = True,
     timing: Timing = Timing(),
 ) -> jax.Array:
-    r"""What each sample contributes to `neighbors`, whose value is their mean.
+    r"""Local transfer entropy of each sample, whose mean is `neighbors`.
 
     The local values :math:`i(f_n; s_n \mid p_n)` of
     `neighbors.local_conditional_mutual_information`. Not differentiable: the gradient
@@ -111,21 +111,21 @@ def local_neighbors(
     Args:
         source: Source series. Shape ``(t, a)``.
         target: Target series. Shape ``(t, b)``.
-        condition: Series that is given. Shape ``(t, c)``.
+        condition: Conditioning series. Shape ``(t, c)``.
         num_neighbors: Number K of neighbours. Static.
         algorithm: 1 or 2. Static.
-        exclusion_window: Samples that are not more steps apart than this are no
-            neighbours and do not count. Static.
+        exclusion_window: Samples at most this many steps apart are not neighbours and
+            are not counted. Static.
         standardize: Whether to centre each column of the whole series and to divide it
             by its standard deviation. Static.
         timing: Histories, delays and lags. Static.
 
     Returns:
-        Local transfer entropy in nats, of either sign, from the first sample on. Shape
-        ``(N,)``.
+        Local transfer entropy in nats, of either sign, starting with the first sample.
+        Shape ``(N,)``.
 
     Raises:
-        ValueError: If there are not more samples than K and twice the window.
+        ValueError: If there are not more samples than K plus twice the window.
 
     References:
         Lizier, `JIDT <https://arxiv.org/abs/1408.3270>`_, 2014, section 2.3.
@@ -156,8 +156,9 @@ def local_of_embedding(
     number = num_neighbors + 2 * exclusion_window
     if future.shape[0] <= number:
         raise ValueError(
-            f"Expected `source` and `target` to have more than {number} samples, as "
-            f"neighbours and twice the exclusion window, got {future.shape[0]}."
+            f"Expected `source` and `target` to have more than {number} samples, the "
+            "number of neighbours plus twice the exclusion window, got "
+            f"{future.shape[0]}."
         )
     options: dict[str, Any] = {
         "num_neighbors": num_neighbors,

@@ -24,14 +24,14 @@ def pairwise(
     estimator: str = "plugin",
     block_size: int | None = None,
 ) -> jax.Array:
-    r"""Transfer entropy from each source to each target, as `discrete` has it.
+    r"""Transfer entropy from each source to each target, for series of symbols.
 
     Time is the first axis. Where it is the order of samples in a loader, as in the
     original use on networks, nothing passes from one sample to the next: with fixed
-    weights the value at lag 1 is bias alone, about the degrees of freedom over 2N, and
-    a curve over training shows how many states are occupied. There ``Timing(lag=0)``
-    asks the useful question; with time the time of training, use `ensemble_pairwise`.
-    Show the null of `significance` beside the values.
+    weights the value at lag 1 is pure bias, about the degrees of freedom over 2N, and a
+    curve over training shows how many states are occupied. There ``Timing(lag=0)`` asks
+    the useful question; where time is training time, use `ensemble_pairwise`. Report
+    the null of `significance` with the values.
 
     Not differentiable. Costs :math:`O(m n N (s - 1) (g - 1) / 32)` operations, on bits
     of 32 samples at once, for s codes of a source's past and g of a target's past and
@@ -44,19 +44,19 @@ def pairwise(
             ``(t, n)``.
         num_symbols: Number of symbols of a target. Static.
         timing: Histories, delays and lags. Static.
-        num_source_symbols: Number of symbols of a source; by default as of a target.
+        num_source_symbols: Number of symbols of a source; by default that of a target.
             Static.
         estimator: ``"plugin"``, ``"miller_madow"`` or ``"grassberger"``, as in
             `discrete`. Static.
-        block_size: Sources per step; by default all. Static.
+        block_size: Sources processed at once; by default all. Static.
 
     Returns:
         Transfer entropy from source i to target j in nats, in the default float; NaN
-        for columns with a symbol out of range that a sample looks at. Shape ``(m, n)``.
+        for columns with a symbol out of range that a sample uses. Shape ``(m, n)``.
 
     Raises:
-        ValueError: If the series are not longer than ``timing`` looks back, or a step
-            has a table of more than 2,147,483,648 counts.
+        ValueError: If the series have no more steps than ``timing`` looks back, or a
+            block needs a table of more than 2,147,483,648 counts.
 
     References:
         Moldovan, Cataron and Andonie, `Information plane analysis visualization in deep
@@ -89,11 +89,11 @@ def ensemble_pairwise(
     estimator: str = "plugin",
     block_size: int | None = None,
 ) -> jax.Array:
-    r"""Transfer entropy of all pairs, from replications of a process that share a law.
+    r"""Transfer entropy of all pairs, from replications of the same process.
 
-    For networks: time is the time of training, a row of each logged step, and the
+    For networks, time is training time, with one row for each logged step, and the
     replications are fixed probe inputs. The counts :math:`c = \sum_r c^{(r)}` of all
-    replications are pooled; no sample joins two of them. Part of such values is common
+    replications are pooled; no sample spans two of them. Part of such values is common
     drift, as all neurons change together: `ensemble_significance` shows how much. Not
     differentiable. Costs are those of `pairwise` for the samples of all replications.
 
@@ -104,18 +104,18 @@ def ensemble_pairwise(
             ``(t, r, n)``.
         num_symbols: Number of symbols of a target. Static.
         timing: Histories, delays and lags, in steps of the first axis. Static.
-        num_source_symbols: Number of symbols of a source; by default as of a target.
+        num_source_symbols: Number of symbols of a source; by default that of a target.
             Static.
         estimator: ``"plugin"``, ``"miller_madow"`` or ``"grassberger"``, as in
             `discrete`. Static.
-        block_size: Sources per step; by default all. Static.
+        block_size: Sources processed at once; by default all. Static.
 
     Returns:
         Transfer entropy from source i to target j in nats, in the default float; NaN
-        for columns with a symbol out of range that a sample looks at. Shape ``(m, n)``.
+        for columns with a symbol out of range that a sample uses. Shape ``(m, n)``.
 
     Raises:
-        ValueError: As `pairwise`.
+        ValueError: As for `pairwise`.
 
     References:
         Gomez-Herrero et al., `Assessing coupling dynamics from an ensemble of time
@@ -155,12 +155,12 @@ def windowed_pairwise(
     estimator: str = "plugin",
     block_size: int | None = None,
 ) -> jax.Array:
-    r"""Transfer entropy of all pairs in each of the windows that slide over time.
+    r"""Transfer entropy of all pairs in windows that slide over time.
 
-    Window w holds the steps from :math:`w \cdot \mathrm{stride}` on, and is a series of
-    its own, as `pairwise` takes it: no sample looks back beyond its start. Steps after
-    the last whole window are not used. Not differentiable. Costs are those of
-    `pairwise` for each window; one is held at a time.
+    Window w holds the steps from :math:`w \cdot \mathrm{stride}` on, and is treated by
+    `pairwise` as a series of its own: no sample looks back beyond its start. Steps
+    after the last whole window are not used. Not differentiable. Costs are those of
+    `pairwise` for each window; one is held in memory at a time.
 
     Args:
         sources: Symbols from 0 to ``num_source_symbols - 1``, integers or booleans.
@@ -168,18 +168,18 @@ def windowed_pairwise(
         targets: Symbols from 0 to ``num_symbols - 1``, integers or booleans. Shape
             ``(t, n)``.
         num_symbols: Number of symbols of a target. Static.
-        window: Steps of a window. Static.
+        window: Number of steps of a window. Static.
         stride: Steps from the start of one window to that of the next. Static.
         timing: Histories, delays and lags. Static.
-        num_source_symbols: Number of symbols of a source; by default as of a target.
+        num_source_symbols: Number of symbols of a source; by default that of a target.
             Static.
         estimator: ``"plugin"``, ``"miller_madow"`` or ``"grassberger"``, as in
             `discrete`. Static.
-        block_size: Sources per step; by default all. Static.
+        block_size: Sources processed at once; by default all. Static.
 
     Returns:
         Transfer entropy of each window in nats, in the default float; NaN for columns
-        with a symbol out of range that a sample of the window looks at. Shape ``(w, m,
+        with a symbol out of range that a sample of the window uses. Shape ``(w, m,
         n)``.
 
     Raises:
@@ -208,7 +208,8 @@ def windowed_pairwise(
     num_windows = (x.shape[0] - window) // stride + 1
     if num_windows < 1:
         raise ValueError(
-            f"Expected `window` to be at most the {x.shape[0]} steps, got {window}."
+            f"Expected `window` to be at most the number of steps, {x.shape[0]}, got "
+            f"{window}."
         )
 
     check_length("window", window, timing)

@@ -61,39 +61,42 @@ def series_significance(
     standardize: bool = True,
     timing: Timing = Timing(),
 ) -> Significance:
-    r"""Transfer entropy of one pair of continuous series, beside its null.
+    r"""Test the transfer entropy of one pair of continuous series against its null.
 
     - ``"permutation"``: whole histories of the source in random order.
-    - ``"local_permutation"``: in random order, each sample takes the history of a
-      random one of the samples that are nearest to it in the past, itself among them,
-      not yet taken if there is such: keeps what source and past share, as
-      ``"stratified"`` of `significance` does for symbols. Of samples that are equally
-      near, each has others, at random.
+    - ``"local_permutation"``: in random order, each sample takes the source history of
+      a random one of the samples that are nearest to it in the target's past, itself
+      included, and one not yet taken if there is any. This preserves what source and
+      past share, as ``"stratified"`` of `significance` does for symbols. Ties between
+      equally near samples are broken at random.
     - ``"block"``, ``"circular"``: as in `significance`.
-    - ``"chi2"``: without surrogates, for the Gaussian estimate: 2 N T in nats has as
-      many degrees of freedom as the source has columns, times those of the target.
+    - ``"chi2"``: without surrogates, for the Gaussian estimate: 2 N T in nats is taken
+      as chi-squared, with as many degrees of freedom as the number of columns of the
+      source times that of the target.
 
-    Of S surrogates, :math:`p = (1 + |\{T_s \ge T\}|) / (1 + S)`. Not differentiable.
+    With S surrogates, :math:`p = (1 + |\{T_s \ge T\}|) / (1 + S)`. Not differentiable.
     Costs are those of the estimator for each surrogate, one at a time.
 
     Args:
         key: Random key; ``"chi2"`` does not use it.
         source: Source series. Shape ``(t, a)``.
         target: Target series. Shape ``(t, b)``.
-        condition: Series that is given. Shape ``(t, c)``.
+        condition: Conditioning series. Shape ``(t, c)``.
         estimator: ``"gaussian"``, ``"neighbors"`` or ``"kernel"``: the function of that
             name. Static.
         method: ``"permutation"``, ``"local_permutation"``, ``"block"``, ``"circular"``
             or ``"chi2"``. Static.
         num_surrogates: Number of surrogates. Static.
         block_length: Samples of a block. Static.
-        num_local_neighbors: Samples to take from, for ``"local_permutation"``. Static.
-        num_neighbors: Of the estimator ``"neighbors"``. Static.
-        algorithm: Of the estimator ``"neighbors"``. Static.
-        exclusion_window: Of the estimators ``"neighbors"`` and ``"kernel"``. Static.
-        bandwidth: Of the estimator ``"kernel"``. Scalar.
-        shape: Of the estimator ``"kernel"``. Static.
-        standardize: Of the estimators ``"neighbors"`` and ``"kernel"``. Static.
+        num_local_neighbors: Number of nearest samples to draw from, for
+            ``"local_permutation"``. Static.
+        num_neighbors: Option of the estimator ``"neighbors"``. Static.
+        algorithm: Option of the estimator ``"neighbors"``. Static.
+        exclusion_window: Option of the estimators ``"neighbors"`` and ``"kernel"``.
+            Static.
+        bandwidth: Option of the estimator ``"kernel"``. Scalar.
+        shape: Option of the estimator ``"kernel"``. Static.
+        standardize: Option of the estimators ``"neighbors"`` and ``"kernel"``. Static.
         timing: Histories, delays and lags. Static.
 
     Returns:
@@ -101,9 +104,9 @@ def series_significance(
         p-value, as there is one pair. Shapes ``()``.
 
     Raises:
-        ValueError: As the estimator; if ``block_length`` is missing for its method, or
-            given for another; if ``"chi2"`` is asked of another estimator than the
-            Gaussian, or if there is no past for ``"local_permutation"``.
+        ValueError: As for the estimator; if ``block_length`` is missing for its method,
+            or given for another; if ``"chi2"`` is requested for an estimator other than
+            the Gaussian, or if there is no past for ``"local_permutation"``.
 
     References:
         Runge, `Conditional independence testing based on a nearest-neighbor estimator
@@ -128,7 +131,7 @@ def series_significance(
     if method == "chi2" and estimator != "gaussian":
         raise ValueError(
             'Expected `estimator` to be "gaussian" with method="chi2", got '
-            f'"{estimator}", whose law is not known.'
+            f'"{estimator}", whose null distribution is not known.'
         )
     series = read_series(source, target, condition)
     if standardize and estimator != "gaussian":
@@ -196,8 +199,8 @@ def _near_in_past(key: jax.Array, embedding: Embedding, number: int) -> jax.Arra
         )
     if num_samples < number:
         raise ValueError(
-            f"Expected `num_local_neighbors` to be at most the {num_samples} samples, "
-            f"got {number}."
+            f"Expected `num_local_neighbors` to be at most the number of samples, "
+            f"{num_samples}, got {number}."
         )
 
     def search(columns: jax.Array) -> jax.Array:

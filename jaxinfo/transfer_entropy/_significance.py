@@ -43,29 +43,31 @@ def significance(
     correction: str = "benjamini_hochberg",
     block_size: int | None = None,
 ) -> Significance:
-    r"""Plug-in transfer entropy of all pairs beside its null.
+    r"""Test the plug-in transfer entropy of all pairs against a null distribution.
 
     How the null is drawn, with s, p and f the source, past and future of a sample:
 
     - ``"permutation"``: rows of s in random order, the same for all sources, so that
-      their dependence on each other survives. Wrong where sources know the target's
-      past, as adjacent layers do: it overstates the bias.
-    - ``"stratified"``: futures exchanged among samples of equal past, for each target
-      anew. Keeps what s and p share, and the law of f given p.
+      their dependence on each other is preserved. Wrong where sources carry information
+      about the target's past, as adjacent layers do: it overstates the bias.
+    - ``"stratified"``: futures exchanged among samples of equal past, independently for
+      each target. Preserves what s and p share, and the distribution of f given p.
     - ``"block"``: blocks of ``block_length`` rows of s in random order; ``"circular"``:
-      s shifted by a random number of rows, all round. For series that depend on their
+      s shifted cyclically by a random number of rows. For series that depend on their
       own past beyond the histories.
     - ``"given"``: the caller's source series, ``surrogates``.
-    - ``"chi2"``: without surrogates, by the law of 2 N T in nats, chi-squared with as
-      many degrees of freedom as occupied cells leave; approximate where cells are rare.
+    - ``"chi2"``: without surrogates, from the distribution of 2 N T in nats, which is
+      chi-squared with as many degrees of freedom as occupied cells leave; only
+      approximate where cells are rarely occupied.
 
-    Of S surrogates, :math:`p = (1 + |\{T_s \ge T\}|) / (1 + S)`, where values that
-    differ by rounding are equal. ``"benjamini_hochberg"`` controls the share of false
-    discoveries among all pairs; ``"max_statistic"`` the probability of any, with the
-    largest value of each surrogate, for methods that permute all sources alike.
+    With S surrogates, :math:`p = (1 + |\{T_s \ge T\}|) / (1 + S)`, where values that
+    differ only by rounding count as equal. ``"benjamini_hochberg"`` controls the false
+    discovery rate among all pairs; ``"max_statistic"`` controls the probability of any
+    false discovery, using the largest value of each surrogate, for methods that permute
+    all sources alike.
 
-    Not differentiable. Costs S times those of `pairwise`, with ``"stratified"`` and a
-    sort of each target; one table is held at a time.
+    Not differentiable. Costs are S times those of `pairwise`, plus a sort of each
+    target with ``"stratified"``; one table is held in memory at a time.
 
     Args:
         key: Random key; ``"chi2"`` and ``"given"`` do not use it.
@@ -75,25 +77,25 @@ def significance(
             ``(t, n)``.
         num_symbols: Number of symbols of a target. Static.
         timing: Histories, delays and lags. Static.
-        num_source_symbols: Number of symbols of a source; by default as of a target.
+        num_source_symbols: Number of symbols of a source; by default that of a target.
             Static.
         method: ``"permutation"``, ``"stratified"``, ``"block"``, ``"circular"``,
             ``"given"`` or ``"chi2"``. Static.
         num_surrogates: Number S of surrogates, unless they are given. Static.
         block_length: Rows of a block. Static.
-        surrogates: Sources that know nothing of the targets, for ``"given"``. Shape
-            ``(s, t, m)``.
+        surrogates: Sources unrelated to the targets, for ``"given"``. Shape ``(s, t,
+            m)``.
         correction: ``"benjamini_hochberg"``, ``"max_statistic"`` or ``"none"``. Static.
-        block_size: Sources per step; by default all. Static.
+        block_size: Sources processed at once; by default all. Static.
 
     Returns:
         Values and their null, in the default float. Shapes ``(m, n)``; NaN for columns
         with a symbol out of range.
 
     Raises:
-        ValueError: As `pairwise`; if ``block_length`` or ``surrogates`` is missing for
-            its method, or given for another; if ``"max_statistic"`` is asked of
-            ``"stratified"`` or ``"chi2"``.
+        ValueError: As for `pairwise`; if ``block_length`` or ``surrogates`` is missing
+            for its method, or given for another; if ``"max_statistic"`` is requested
+            with ``"stratified"`` or ``"chi2"``.
 
     References:
         Lindner et al., `TRENTOOL <https://doi.org/10.1186/1471-2202-12-119>`_, 2011;
@@ -170,16 +172,17 @@ def ensemble_significance(
     correction: str = "benjamini_hochberg",
     block_size: int | None = None,
 ) -> Significance:
-    r"""Plug-in transfer entropy of all pairs from replications, beside its null.
+    r"""Test the plug-in transfer entropy of replications against a null distribution.
 
     - ``"replications"``: one permutation of the source's replications, the same at all
-      times: the null holds the bias and what drifts alike in all replications.
+      times: the null contains the bias and the drift common to all replications.
     - ``"stratified"``: at each time, futures exchanged among the replications of equal
-      past, for each target anew. Keeps, besides, what source and past share.
-    - ``"chi2"``: without surrogates, as in `significance`; knows the bias alone.
+      past, independently for each target. Also preserves what source and past share.
+    - ``"chi2"``: without surrogates, as in `significance`; accounts for the bias only.
 
-    Of S surrogates, :math:`p = (1 + |\{T_s \ge T\}|) / (1 + S)`; corrections are those
-    of `significance`. Not differentiable. Costs S times those of `ensemble_pairwise`.
+    With S surrogates, :math:`p = (1 + |\{T_s \ge T\}|) / (1 + S)`; corrections are
+    those of `significance`. Not differentiable. Costs are S times those of
+    `ensemble_pairwise`.
 
     Args:
         key: Random key; ``"chi2"`` does not use it.
@@ -189,19 +192,19 @@ def ensemble_significance(
             ``(t, r, n)``.
         num_symbols: Number of symbols of a target. Static.
         timing: Histories, delays and lags, in steps of the first axis. Static.
-        num_source_symbols: Number of symbols of a source; by default as of a target.
+        num_source_symbols: Number of symbols of a source; by default that of a target.
             Static.
         method: ``"replications"``, ``"stratified"`` or ``"chi2"``. Static.
         num_surrogates: Number of surrogates. Static.
         correction: ``"benjamini_hochberg"``, ``"max_statistic"`` or ``"none"``. Static.
-        block_size: Sources per step; by default all. Static.
+        block_size: Sources processed at once; by default all. Static.
 
     Returns:
         Values and their null, in the default float. Shapes ``(m, n)``; NaN for columns
         with a symbol out of range.
 
     Raises:
-        ValueError: As `significance`.
+        ValueError: As for `significance`.
 
     References:
         Those of `significance` and `ensemble_pairwise`.
@@ -297,5 +300,6 @@ def check_correction(correction: str, method: str) -> None:
     if correction == "max_statistic" and method in ("stratified", "chi2"):
         raise ValueError(
             'Expected `correction` to be "benjamini_hochberg" or "none" with method='
-            f'"{method}", got "max_statistic", which needs one permutation for all.'
+            f'"{method}", got "max_statistic", which needs the same permutation for '
+            "all sources."
         )

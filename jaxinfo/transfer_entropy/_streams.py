@@ -22,14 +22,15 @@ from jaxinfo.transfer_entropy._types import Significance
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stream:
-    """Counts of all pairs of two layers, and what the next samples look back at.
+    """Counts of all pairs of two layers, and the rows that further samples need.
 
-    A pytree of arrays; the last three fields are static. Rows at either end are those
-    that samples across an end need: s of them, as many as ``timing`` looks back.
+    A pytree of arrays; the last three fields are static. The rows kept at either end
+    are those that samples spanning this end need: s of them, as many as ``timing``
+    looks back.
 
     Attributes:
         counts: How often each source code, and each code of past and future, occur
-            together; integers, or floats if old ones decay. Shape ``(s_x, s_yf, m,
+            together; integers, or floats if old counts decay. Shape ``(s_x, s_yf, m,
             n)``.
         first_sources: Rows since the start or, if earlier, up to the first boundary.
             Shape ``(s, m)``, or ``(s, r, m)`` with replications.
@@ -41,8 +42,8 @@ class Stream:
         num_last: How many of these there are. Shape ``()``.
         has_boundary: Whether there was a boundary. Shape ``()``.
         num_rows: Rows seen. Shape ``()``.
-        is_source: Which sources had symbols in range only. Shape ``(m,)``.
-        is_target: Which targets had. Shape ``(n,)``.
+        is_source: Which sources have had only symbols in range. Shape ``(m,)``.
+        is_target: Likewise for targets. Shape ``(n,)``.
         num_symbols: Number of symbols of a target.
         num_source_symbols: Number of symbols of a source.
         timing: Histories, delays and lags.
@@ -84,7 +85,7 @@ def stream_init(
     num_replications: int | None = None,
     is_decaying: bool = False,
 ) -> Stream:
-    r"""Start to count the transitions of two layers.
+    r"""Start counting the transitions of two layers.
 
     Not differentiable. Costs the memory of the counts, :math:`O(m n s_x s_{yf})` for
     :math:`s_x` codes of a source's past and :math:`s_{yf}` of a target's past and
@@ -95,16 +96,17 @@ def stream_init(
         num_targets: Number n of targets. Static.
         num_symbols: Number of symbols of a target. Static.
         timing: Histories, delays and lags. Static.
-        num_source_symbols: Number of symbols of a source; by default as of a target.
+        num_source_symbols: Number of symbols of a source; by default that of a target.
             Static.
         num_replications: Number r of replications, if rows have them. Static.
-        is_decaying: Whether old counts will decay: then they are floats. Static.
+        is_decaying: Whether old counts will decay, in which case they are floats.
+            Static.
 
     Returns:
-        Counts of nothing.
+        Empty counts.
 
     Raises:
-        ValueError: If the counts are more than 2,147,483,648.
+        ValueError: If there are more than 2,147,483,648 counts.
 
     Example:
         >>> from jaxinfo import transfer_entropy
@@ -164,24 +166,24 @@ def stream_update(
     *,
     decay: ArrayLike | None = None,
 ) -> Stream:
-    r"""Count the transitions of further rows, those that begin before them too.
+    r"""Count the transitions of further rows, including those that begin before them.
 
-    After any batches the counts are exactly those of the whole series. Donate the state
-    to a compiled step, so that its counts are not copied. Not differentiable. Costs
-    :math:`O(m n (s_x - 1) (s_{yf} - 1) N / 32)` for N new samples, and memory of the
-    counts.
+    However the rows are batched, the counts are exactly those of the whole series.
+    Donate the state to a compiled step, so that its counts are not copied. Not
+    differentiable. Costs :math:`O(m n (s_x - 1) (s_{yf} - 1) N / 32)` for N new
+    samples, and memory of the counts.
 
     Args:
         state: Counts so far.
-        sources: Symbols of any number of rows, one at least, integers or booleans.
-            Shape ``(t, m)``, or ``(t, r, m)`` with replications.
+        sources: Symbols of one or more rows, integers or booleans. Shape ``(t, m)``, or
+            ``(t, r, m)`` with replications.
         targets: Symbols. Shape ``(t, n)``, or ``(t, r, n)`` with replications.
         decay: What old counts are multiplied by before new ones are added, for a state
             that decays. Scalar between 0 and 1.
 
     Returns:
-        Counts with those of the rows. A symbol out of range marks its column, whose
-        values are NaN from then on.
+        Counts including those of the rows. A symbol out of range marks its column,
+        whose values are NaN from then on.
 
     Raises:
         ValueError: If ``decay`` is given for a state whose counts are integers.
@@ -268,7 +270,7 @@ def stream_break(state: Stream) -> Stream:
 def stream_merge(
     first: Stream, second: Stream, *, is_contiguous: bool = False
 ) -> Stream:
-    r"""Add the counts of two states, as of two devices or two parts of a series.
+    r"""Add the counts of two states, such as those of two devices or parts of a series.
 
     Merging is associative, and exact. Not differentiable. Costs :math:`O(m n s_x
     s_{yf})`, as many operations as there are counts.
@@ -277,9 +279,9 @@ def stream_merge(
         first: Counts of one part.
         second: Counts of another, with the same settings.
         is_contiguous: Whether the rows of the second go on where those of the first
-            ended: then the samples across the seam are counted, too, also where a part
-            is shorter than what they look back. Otherwise there is a boundary between
-            them. Static.
+            ended: then the samples that span the seam are counted too, even where a
+            part is shorter than the steps that they look back. Otherwise there is a
+            boundary between them. Static.
 
     Returns:
         Counts of both, which can be updated with rows that follow the second.
@@ -362,16 +364,16 @@ def stream_merge(
 def stream_value(state: Stream, *, estimator: str = "plugin") -> jax.Array:
     r"""Transfer entropy of all pairs from the counts so far.
 
-    What `pairwise` or `ensemble_pairwise` gives for all rows, if all symbols are in
-    range: any other is remembered, also where no sample looks at it. Not
+    The result of `pairwise` or `ensemble_pairwise` for all rows, if all symbols are in
+    range: one out of range is remembered even where no sample looks at it. Not
     differentiable. Costs :math:`O(m n s_x s_{yf})`, as many operations as there are
     counts.
 
     Args:
         state: Counts.
         estimator: ``"plugin"``, ``"miller_madow"`` or ``"grassberger"``, as in
-            `discrete`; the last one for counts that do not decay, and the second takes
-            what has decayed for occupied. Static.
+            `discrete`; the last one only for counts that do not decay; the second
+            counts decayed cells as occupied. Static.
 
     Returns:
         Transfer entropy from source i to target j in nats, in the default float; NaN
@@ -379,7 +381,7 @@ def stream_value(state: Stream, *, estimator: str = "plugin") -> jax.Array:
         n)``.
 
     Raises:
-        ValueError: If ``"grassberger"`` is asked of counts that decay.
+        ValueError: If ``"grassberger"`` is requested for counts that decay.
 
     Example:
         >>> import jax
@@ -397,7 +399,7 @@ def stream_value(state: Stream, *, estimator: str = "plugin") -> jax.Array:
     has_decay = jnp.issubdtype(state.counts.dtype, jnp.floating)
     if has_decay and estimator == "grassberger":
         raise ValueError(
-            'Expected `estimator` to be another than "grassberger", which is of whole '
+            'Expected `estimator` not to be "grassberger", which needs whole '
             "numbers, for counts that decay."
         )
     value = _tables.value(marginals(state), estimator)
@@ -408,11 +410,11 @@ def stream_value(state: Stream, *, estimator: str = "plugin") -> jax.Array:
 def stream_significance(
     state: Stream, *, correction: str = "benjamini_hochberg"
 ) -> Significance:
-    r"""Transfer entropy of all pairs beside its chi-squared null, from counts alone.
+    r"""Test the transfer entropy of all pairs against a chi-squared null, from counts.
 
-    As `significance` with ``method="chi2"``, by the law of :math:`2 N T`. Counts that
-    decayed are taken for as many samples as they add up to. Not differentiable. Costs
-    :math:`O(m n s_x s_{yf})`, as many operations as there are counts.
+    As `significance` with ``method="chi2"``, from the distribution of :math:`2 N T`.
+    Decayed counts stand for as many samples as they add up to. Not differentiable.
+    Costs :math:`O(m n s_x s_{yf})`, as many operations as there are counts.
 
     Args:
         state: Counts.

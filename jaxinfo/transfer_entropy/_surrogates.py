@@ -38,8 +38,8 @@ def check_block_length(method: str, block_length: int | None, num_samples: int) 
     checks.at_least("block_length", block_length, 1)
     if 2 * block_length > num_samples:
         raise ValueError(
-            f"Expected `block_length` to be at most half of the {num_samples} samples, "
-            f"got {block_length}."
+            f"Expected `block_length` to be at most half the number of samples, "
+            f"{num_samples}, got {block_length}."
         )
 
 

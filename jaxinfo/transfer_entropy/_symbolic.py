@@ -22,17 +22,17 @@ def symbolic(
 ) -> jax.Array:
     r"""Transfer entropy between the ordinal patterns of two series.
 
-    The series become patterns, see `ordinal_patterns`, those of different lengths
-    aligned at their last entries, and the patterns the symbols of `discrete`. Monotone
-    maps of a series change nothing; equal values count as rising. As patterns of
-    consecutive steps overlap, so do source and future. Not differentiable. Costs are
+    The series are turned into patterns, see `ordinal_patterns`, aligned at their last
+    entries if their lengths differ, and the patterns are the symbols of `discrete`.
+    Monotone maps of a series change nothing; equal values count as rising. As patterns
+    of consecutive steps overlap, so do source and future. Not differentiable. Costs are
     those of `discrete` with :math:`m!` symbols.
 
     Args:
         source: Source series. Shape ``(t,)``.
         target: Target series. Shape ``(t,)``.
         order: Length m of the patterns. Static.
-        source_order: Length of those of the source; by default the same. Static.
+        source_order: Length of the patterns of the source; by default the same. Static.
         estimator: ``"plugin"``, ``"miller_madow"`` or ``"grassberger"``, as in
             `discrete`. Static.
         timing: Histories, delays and lags of the patterns. Static.
@@ -67,8 +67,8 @@ def symbolic(
     longest = max(order, of_source)
     if x.shape[0] < longest:
         raise ValueError(
-            f"Expected `source` to have at least {longest} steps, as its patterns "
-            f"have, got {x.shape[0]}."
+            f"Expected `source` to have at least {longest} steps, the length of its "
+            f"patterns, got {x.shape[0]}."
         )
     return _discrete.discrete(
         _symbols.ordinal_patterns(x[longest - of_source :], order=of_source),

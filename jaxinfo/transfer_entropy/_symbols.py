@@ -16,10 +16,10 @@ def quantile_thresholds(x: ArrayLike, *, num_symbols: int = 2) -> jax.Array:
     r"""Thresholds that cut each column into symbols of equal frequency.
 
     The quantiles at :math:`1/b, \dots, (b-1)/b` of a column, linearly interpolated.
-    Thresholds that follow the data at every step would leak what later samples are like
-    into the symbols: take them once, from a probe batch, and keep them.
+    Thresholds that follow the data at every step would leak information about later
+    samples into the symbols: compute them once, from a probe batch, and keep them.
 
-    Differentiable in ``x`` but where entries tie. Costs :math:`O(n d \log n)`.
+    Differentiable in ``x`` except where entries tie. Costs :math:`O(n d \log n)`.
 
     Args:
         x: Values. Shape ``(n, d)``.
@@ -44,7 +44,7 @@ def quantile_thresholds(x: ArrayLike, *, num_symbols: int = 2) -> jax.Array:
 
 @compiled.jit
 def symbolize(x: ArrayLike, thresholds: ArrayLike) -> jax.Array:
-    r"""Turn values into symbols: how many thresholds each reaches.
+    r"""Turn values into symbols: the number of thresholds that each value reaches.
 
     .. math::
         s_{ij} = \left| \{ k : \theta_{kj} \le x_{ij} \} \right| .
@@ -58,7 +58,7 @@ def symbolize(x: ArrayLike, thresholds: ArrayLike) -> jax.Array:
 
     Returns:
         Symbols from 0 to the number of thresholds; -1 where the value or a threshold is
-        NaN, which makes what is computed of them NaN. Integers. Shape ``(t, d)``.
+        NaN, which makes whatever is computed from them NaN. Integers. Shape ``(t, d)``.
 
     Example:
         >>> import jax.numpy as jnp
@@ -79,7 +79,7 @@ def symbolize(x: ArrayLike, thresholds: ArrayLike) -> jax.Array:
 
 @compiled.jit(static_argnames=("num_symbols",))
 def joint_symbols(symbols: ArrayLike, *, num_symbols: int) -> jax.Array:
-    r"""Join the symbols of each row to one code, so that several series become one.
+    r"""Join the symbols of each row into one code, so that several series become one.
 
     .. math::
         c_i = \sum_j s_{ij} b^{d - 1 - j} ,
@@ -132,8 +132,8 @@ def ordinal_patterns(x: ArrayLike, *, order: int) -> jax.Array:
         Integers. Shape ``(t - order + 1,)``.
 
     Raises:
-        ValueError: If the series is shorter than a window, or ``order`` above 12, whose
-            patterns fit no integer.
+        ValueError: If the series is shorter than a window, or ``order`` is above 12,
+            whose patterns do not fit an integer.
 
     References:
         Bandt and Pompe, `Permutation entropy

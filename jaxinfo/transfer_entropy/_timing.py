@@ -66,22 +66,22 @@ class Timing:
             checks.at_least(name, getattr(self, name), least)
 
     def past(self) -> list[int]:
-        """How far back the past values of the target are."""
+        """Steps from the future back to each past value of the target."""
         return [1 + i * self.target_delay for i in range(self.target_history)]
 
     def source(self) -> list[int]:
-        """How far back the values of the source are."""
+        """Steps from the future back to each value of the source."""
         return [self.lag + i * self.source_delay for i in range(self.source_history)]
 
     def condition(self) -> list[int]:
-        """How far back the values of the condition are."""
+        """Steps from the future back to each value of the condition."""
         return [
             self.condition_lag + i * self.condition_delay
             for i in range(self.condition_history)
         ]
 
     def reach(self, *, has_condition: bool = False) -> int:
-        """How far back the first sample looks: it is at this step."""
+        """Most steps that a sample looks back, which is the step of the first one."""
         conditions = self.condition() if has_condition else []
         return max([0, *self.past(), *self.source(), *conditions])
 
@@ -130,18 +130,19 @@ def embed(
     *,
     timing: Timing = Timing(),
 ) -> Embedding:
-    r"""Join what transfer entropy compares: future, past and source of each sample.
+    r"""Collect the future, the past and the source of each sample of transfer entropy.
 
     Transfer entropy is the conditional mutual information of ``future`` and
-    ``source_past`` given ``target_past``. Replications of a process are embedded one by
-    one, by ``vmap``, and their rows joined, before an estimator of that sees them.
+    ``source_past`` given ``target_past``. Replications of a process are embedded
+    separately, by ``vmap``, and their rows joined, before they are passed to an
+    estimator of that quantity.
 
     Differentiable in the series. Costs :math:`O(t (k b + l a))`.
 
     Args:
         source: Source series. Shape ``(t, a)``.
         target: Target series. Shape ``(t, b)``.
-        condition: Series that is given. Shape ``(t, c)``.
+        condition: Conditioning series. Shape ``(t, c)``.
         timing: Histories, delays and lags, see `Timing`. Static.
 
     Returns:
@@ -149,7 +150,7 @@ def embed(
         ``target_past`` has no columns.
 
     Raises:
-        ValueError: If the series are not longer than ``timing`` looks back.
+        ValueError: If the series have no more steps than ``timing`` looks back.
 
     References:
         Schreiber, `Measuring information transfer

@@ -6,18 +6,18 @@ import jax
 
 
 class Significance(NamedTuple):
-    """Transfer entropy beside what it would be without transfer.
+    """Transfer entropy, compared with what it would be without transfer.
 
     Attributes:
         value: Transfer entropy, plug-in where series are discrete, in nats. Shape ``(m,
-            n)``, or ``()`` for one pair of series, as all fields.
-        null_mean: Its mean under the null, in nats: the bias.
-        null_std: Its standard deviation under the null, in nats.
+            n)``, or ``()`` for one pair of series, as for all fields.
+        null_mean: Mean of the estimate under the null, in nats: the bias.
+        null_std: Standard deviation of the estimate under the null, in nats.
         effective_value: ``value - null_mean``, in nats, of either sign.
         normalized_value: ``effective_value`` over the entropy of the future given the
             past; 0 where that is zero, NaN for continuous series.
         z_score: ``effective_value / null_std``; 0 where that is zero.
-        p_value: Probability of a value that large under the null; never zero.
+        p_value: Probability of a value at least as large under the null; never zero.
         adjusted_p_value: The same, corrected for the number of pairs.
     """
 

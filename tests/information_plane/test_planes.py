@@ -265,14 +265,14 @@ def test_trajectories_hold_layers_by_steps(layer):
     np.testing.assert_array_equal(
         information_plane.violations(trajectory, tolerance=9.0), [[False], [False]]
     )
-    with pytest.raises(ValueError, match="one for each of 3 steps, got 2"):
+    with pytest.raises(ValueError, match="one entry for each of the 3 steps, got 2"):
         information_plane.stack(np.arange(3), records)
     with pytest.raises(ValueError, match="to have the layers"):
         information_plane.stack(
             np.arange(2), [records[0], {"first": records[0]["first"]}]
         )
     other = information_plane.uniform_binned(x, labels, **CLASSES)
-    with pytest.raises(ValueError, match="of one estimator"):
+    with pytest.raises(ValueError, match="from one estimator"):
         information_plane.stack(
             np.arange(1), [{"first": other, "second": records[0]["first"]}]
         )

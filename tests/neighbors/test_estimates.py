@@ -190,9 +190,9 @@ def test_bad_arguments_are_named(triple):
         information(x, y, num_neighbors=0)
     with pytest.raises(ValueError, match="`exclusion_window` to be at least 0"):
         information(x, y, exclusion_window=-1)
-    with pytest.raises(ValueError, match="more samples than neighbours and twice"):
+    with pytest.raises(ValueError, match="neighbours plus twice"):
         information(x, y, exclusion_window=73)
-    with pytest.raises(ValueError, match="more samples than neighbours, got 4 for 4"):
+    with pytest.raises(ValueError, match=r"than 4 samples, .* neighbours, got 4"):
         neighbors.entropy(x[:4])
     with pytest.raises(ValueError, match=r"`z` to have shape \(n, d\) with n = 150"):
         neighbors.conditional_mutual_information(x, y, z[1:])

@@ -77,7 +77,7 @@ def test_continuity_is_named_with_its_estimator_on_logarithmic_axes():
 
 @pytest.mark.parametrize(("numbers", "values"), [([1, 2], [3.0]), ([[1]], [[3.0]])])
 def test_each_continuity_needs_its_number_of_references(numbers, values):
-    with pytest.raises(ValueError, match=r"one shape \(k,\)"):
+    with pytest.raises(ValueError, match=r"same shape \(k,\)"):
         plotting.continuity_by_references(numbers, values)
 
 

@@ -100,7 +100,7 @@ def test_sizes_that_differ_are_named(trajectory):
         draw(trajectory, num_samples=40, nulls=[null])
     short = jax.tree.map(lambda leaf: leaf[:2], trajectory.coordinates)
     lower = dataclasses.replace(trajectory, coordinates=short)
-    with pytest.raises(ValueError, match=r"`lower` to be of \(3, 2\) .*, got \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"`lower` to have \(3, 2\) .*, got \(2, 2\)"):
         draw(trajectory, num_samples=40, lower=lower)
 
 

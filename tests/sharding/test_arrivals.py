@@ -86,7 +86,7 @@ def test_several_axes_may_share_the_rows():
 
 
 def test_channels_are_not_shared_by_the_devices_that_share_points():
-    with pytest.raises(ValueError, match="Expected `channel_axis` to name other axes"):
+    with pytest.raises(ValueError, match="Expected `channel_axis` to name axes other"):
         sharding.gaussian_pairwise(SQUARE, X, X, axis="rows", channel_axis="rows")
 
 
@@ -103,7 +103,7 @@ def test_channels_are_not_shared_by_the_devices_that_share_points():
             "`log_variances` to be an",
         ),
         (lambda: sharding.pairwise(MESH, X), "`overlaps` to have"),
-        (lambda: sharding.neighbors_entropy(MESH, X[:3]), "`x` to have more samples"),
+        (lambda: sharding.neighbors_entropy(MESH, X[:3]), "`x` to have more than 4 "),
         (
             lambda: sharding.mutual_information(MESH, jax.random.key(0), X, X[:3]),
             "`y` to have",

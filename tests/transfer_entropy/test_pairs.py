@@ -165,7 +165,7 @@ def test_bad_arguments_are_named():
     )
     with pytest.raises(ValueError, match=message):
         transfer_entropy.pairwise(wide, wide[:, :1000], num_symbols=8, timing=Timing())
-    with pytest.raises(ValueError, match="`window` to be at most the 9 steps, got 10"):
+    with pytest.raises(ValueError, match=r"`window` to be at most .* 9, got 10"):
         transfer_entropy.windowed_pairwise(
             x[:, None], y[:, None], num_symbols=2, window=10, stride=1
         )

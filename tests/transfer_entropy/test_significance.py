@@ -278,7 +278,7 @@ def test_bad_arguments_are_named(key):
     )
     with pytest.raises(ValueError, match="`block_length` with method="):
         significance(method="block")
-    with pytest.raises(ValueError, match="`block_length` to be at most half of the 19"):
+    with pytest.raises(ValueError, match="`block_length` to be at most half the"):
         significance(method="block", block_length=10)
     with pytest.raises(ValueError, match="`surrogates` with method="):
         significance(method="given")
@@ -290,7 +290,7 @@ def test_bad_arguments_are_named(key):
         significance(method="bootstrap")
     with pytest.raises(ValueError, match="`correction` to be one of"):
         significance(correction="bonferroni")
-    with pytest.raises(ValueError, match="needs one permutation for all"):
+    with pytest.raises(ValueError, match="needs the same permutation"):
         significance(method="chi2", correction="max_statistic")
     x, y = (np.random.default_rng(0).normal(size=(20, 1)) for _ in range(2))
     series = functools.partial(transfer_entropy.series_significance, key, x, y)

@@ -195,7 +195,7 @@ def test_states_with_other_settings_do_not_merge():
     decaying = transfer_entropy.stream_init(
         num_sources=1, num_targets=1, num_symbols=2, is_decaying=True
     )
-    with pytest.raises(ValueError, match="`estimator` to be another than"):
+    with pytest.raises(ValueError, match="`estimator` not to be"):
         transfer_entropy.stream_value(decaying, estimator="grassberger")
     with pytest.raises(TypeError, match="`state` to be a Stream"):
         transfer_entropy.stream_value(jnp.zeros(3))
