@@ -19,7 +19,7 @@ _TAIL = 2.5
 def quantized_pairwise(
     means: ArrayLike, log_variances: ArrayLike, *, num_bins: int = 64
 ) -> PairwiseComparison:
-    r"""Compare all pairs of one-dimensional Gaussian channels exactly.
+    r"""Compare all pairs of one-dimensional Gaussian channels by fine quantisation.
 
     Each latent axis is cut into bins; with :math:`P^a_{ig}` the probability that
     channel a of point i falls into bin g, its mean :math:`p^a` over points and

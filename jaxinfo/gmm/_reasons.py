@@ -25,8 +25,8 @@ class Reason(enum.IntEnum):
         TIED: Few rows are distinct: fewer than 100, and fewer than half of all,
             weighted by how often they occur. Values on a coarse grid have no density:
             see ``measures``, or `class_mutual_information` if one side is of this kind.
-            Of repeated rows keep one, with the number of repetitions as its weight: the
-            error is that of as many independent rows as there are.
+            Replace repeated rows by one, weighted by its number of repetitions; the
+            error is then that of as many independent samples as rows remain.
         COLLAPSED: Components that hold more than a hundredth of all weight are as
             narrow as ``regularization`` allows: they sit on repeated values of a column
             (a share of exact zeros, say), or on a curve. Information about repeated

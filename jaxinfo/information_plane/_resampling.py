@@ -105,8 +105,8 @@ def subsample(
     r"""Standard errors of information-plane coordinates, from random half-samples.
 
     The standard deviation over halves drawn without replacement estimates that of the
-    whole sample: halves of one sample differ by as much as two samples of its size. A
-    bootstrap would bias the coordinates by its duplicates. Near saturation the error is
+    whole sample: half a sample varies twice as much as a whole one in variance, and
+    sharing the data halves that. A bootstrap would bias the coordinates by its duplicates. Near saturation the error is
     too small. The means over halves differ from the coordinates of the whole, as these
     depend on the number of samples: report those of the whole with this error.
 

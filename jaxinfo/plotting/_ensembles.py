@@ -24,7 +24,7 @@ def similarity_matrix(
     label_nmi: ArrayLike | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    r"""Draw the similarity of all channels in OPTICS order, with its hot spots framed.
+    r"""Draw the similarity of all channels in OPTICS order, with clusters framed.
 
     Shows :math:`e^{-\mathrm{VI}}` or NMI; above it the reachability profile over the
     clusters, to its left the NMI of each channel with a label.
