@@ -106,9 +106,10 @@ def subsample(
 
     The standard deviation over halves drawn without replacement estimates that of the
     whole sample: half a sample varies twice as much as a whole one in variance, and
-    sharing the data halves that. A bootstrap would bias the coordinates by its duplicates. Near saturation the error is
-    too small. The means over halves differ from the coordinates of the whole, as these
-    depend on the number of samples: report those of the whole with this error.
+    sharing the data halves that. A bootstrap would bias the coordinates by its
+    duplicates. Near saturation the error is too small. The means over halves differ
+    from the coordinates of the whole, as these depend on the number of samples: report
+    those of the whole with this error.
 
     Not differentiable. Costs one call of the estimator for each half of :math:`\lfloor
     n / 2 \rfloor` samples, one at a time.
