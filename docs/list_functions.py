@@ -2,7 +2,8 @@
 
     python docs/list_functions.py
 
-What stands beside a function is the first line of its docstring.
+What stands beside a function is the first line of its docstring. The pages of the site
+that hold the whole docstrings, one for each package, are in the same order.
 """
 
 import inspect
@@ -360,6 +361,42 @@ def render() -> str:
                 summary = re.sub(r":math:`(.*?)`", r"$\1$", summary)
                 lines.append(f"- `{name}`: {summary}")
     return "\n".join(lines) + "\n"
+
+
+def render_package(name: str) -> str:
+    """The page of the site that holds the docstrings of one package."""
+    package = getattr(jaxinfo, name)
+    questions = QUESTIONS[name]
+    lines = [_heading(name, "="), f".. automodule:: jaxinfo.{name}", ""]
+    lines += [f".. currentmodule:: jaxinfo.{name}", ""]
+    directives = []
+    for question, functions in questions.items():
+        directives.append((question, functions))
+    named = {name for functions in questions.values() for name in functions}
+    others = [other for other in package.__all__ if other not in named]
+    if others:
+        directives.append(("What do options and results hold?", others))
+    for question, names in directives:
+        lines.append(_heading(question, "-"))
+        for entry in names:
+            kind = "class" if inspect.isclass(getattr(package, entry)) else "function"
+            lines += [f".. auto{kind}:: {entry}", ""]
+    return "\n".join(lines)
+
+
+def _heading(text: str, line: str) -> str:
+    return f"{text}\n{line * len(text)}\n"
+
+
+def write_reference(folder: pathlib.Path) -> None:
+    """Write the pages of all packages into a folder."""
+    folder.mkdir(exist_ok=True)
+    for name in QUESTIONS:
+        file = folder / f"{name}.rst"
+        page = render_package(name)
+        # Written only when new, so that the site is built anew only where it changed.
+        if not file.exists() or file.read_text() != page:
+            file.write_text(page)
 
 
 if __name__ == "__main__":
