@@ -1,8 +1,10 @@
 """Comparisons that all tests judge by, and where the reference numbers are."""
 
 import functools
+import importlib.util
 import json
 import pathlib
+import sys
 
 import jax
 import numpy as np
@@ -21,6 +23,16 @@ def load(package, name):
 def load_json(package, name):
     """Reference numbers of one file of text."""
     return json.loads((REFERENCES / package / f"{name}.json").read_text())
+
+
+def load_script(path):
+    """A script as a module, anew each time."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up there.
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def optimized(fn, **kwargs):

@@ -1,14 +1,13 @@
 """The code of README.md and of the pages runs and prints what they say."""
 
-import importlib.util
 import pathlib
 import re
-import sys
 
 import jax
 import pytest
 
 import jaxinfo
+from tests import helpers
 from tests.contracts.table import PUBLIC
 from tests.sharding import processes
 
@@ -17,17 +16,8 @@ DOCS = ROOT / "docs"
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e[+-]?\d+)?")
 
 
-def script(name):
-    """A script of the pages as a module."""
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-run_pages = script("run_pages")
-list_functions = script("list_functions")
+run_pages = helpers.load_script(DOCS / "run_pages.py")
+list_functions = helpers.load_script(DOCS / "list_functions.py")
 
 # One sets the number of devices, which a process of its own has to.
 ON_MANY_DEVICES = "docs/scale_out.md"

@@ -1,10 +1,11 @@
 """Each test module here is about the example whose name it has."""
 
-import importlib.util
 import pathlib
 
 import jax
 import pytest
+
+from tests import helpers
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 
@@ -14,10 +15,7 @@ def example(request):
     """The example as a module."""
     name = request.path.stem.removeprefix("test_")
     (script,) = EXAMPLES.glob(f"[0-9]*_{name}.py")
-    spec = importlib.util.spec_from_file_location(name, script)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return helpers.load_script(script)
 
 
 @pytest.fixture(autouse=True)
