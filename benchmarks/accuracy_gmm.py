@@ -3,9 +3,9 @@
     python benchmarks/accuracy_gmm.py [--seeds 100] [--sizes 200 500 2000]
         [--dims 1 2 3 5]
 
-prints a table: with 1 dimension a side the families of pairs of scalars, with more
-those of vectors. With an environment of gmm-mi (see `gmm_mi_peer`), and for as many
-samples of each line as ``--reference-seeds`` says, gmm-mi's figures stand beside.
+prints a table: for 1 dimension per side the families of scalar pairs, for more those of
+vectors. With an environment for gmm-mi (see `gmm_mi_peer`), gmm-mi's figures are added,
+from as many samples per line as ``--reference-seeds`` says.
 """
 
 import argparse

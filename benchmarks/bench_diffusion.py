@@ -1,11 +1,11 @@
-"""Speed of `diffusion` beside dse-dsmi 1.1, NumPy's eigvalsh and matfree.
+"""Speed of `diffusion` compared with dse-dsmi 1.1, NumPy's eigvalsh and matfree.
 
     python benchmarks/bench_diffusion.py [--quick] [--only NAME] [--json FILE]
         [--markdown FILE]
 
-The peers are installed by ``pip install dse-dsmi==1.1 matfree``; without one, its
-comparisons are left out. dse-dsmi has a non-commercial licence, and reports bits. The
-benchmark ``large`` runs 100,000 points, for about ten minutes.
+Install the other packages with ``pip install dse-dsmi==1.1 matfree``; if one is
+missing, its comparisons are left out. dse-dsmi has a non-commercial licence, and
+reports bits. The benchmark ``large`` runs 100,000 points, and takes about ten minutes.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Fingerprints and fusion beside NumPy: times, memory, and that answers agree.
+"""Fingerprints and fusion compared with NumPy: times, memory, and agreement of results.
 
 Run ``python benchmarks/bench_fingerprint.py [--quick] [--only NAME] [--json FILE]
 [--markdown FILE]``. NumPy computes in float64, the library in float32; both may use all

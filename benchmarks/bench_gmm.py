@@ -1,4 +1,4 @@
-"""Speed of `gmm` beside gmm-mi 0.8.2 and scikit-learn's GaussianMixture.
+"""Speed of `gmm` compared with gmm-mi 0.8.2 and scikit-learn's GaussianMixture.
 
     python benchmarks/bench_gmm.py [--quick] [--json FILE] [--markdown FILE]
 

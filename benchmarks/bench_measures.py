@@ -1,4 +1,4 @@
-"""Comparison of labels beside scikit-learn.
+"""Speed of comparing labels, against scikit-learn.
 
 Run ``python benchmarks/bench_measures.py [--quick] [--json FILE] [--markdown FILE]``.
 """

@@ -1,10 +1,10 @@
-"""Speed and memory of `pid` and `disentanglement` beside dit and NumPy.
+"""Speed and memory of `pid` and `disentanglement` compared with dit and NumPy.
 
     python benchmarks/bench_pid.py [--quick] [--only NAME] [--json FILE]
         [--markdown FILE]
 
-dit comes with the extra ``bench``, and so does ECOS, its solver that finds the optimum,
-up to Python 3.12; without one, its comparisons are left out.
+The extra ``bench`` installs dit and, up to Python 3.12, ECOS, the solver with which dit
+finds the optimum; if one is missing, its comparisons are left out.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""What each device does and exchanges, against the number of devices.
+"""What each device computes and exchanges, as a function of the number of devices.
 
     python benchmarks/bench_scaling.py [--quick] [--markdown FILE]
     python benchmarks/bench_scaling.py --measure em|spectral [--devices 8]
@@ -6,16 +6,16 @@
 Compiles each function of `sharding` for meshes of up to 512 devices, runs none of them,
 and counts in the compiled programs what one device does: operations of matrix products,
 exponentials and logarithms, simple operations, bytes sent, exchanges, and bytes of
-buffers. Loops count as
-often as they run; those that end when something has converged, once per step.
+buffers. Loops count as often as they run; those that run until something has converged
+count as one step.
 
-The last column is a plan for machines of which one device takes 50 Tflop/s of products,
-a tera of exponentials and ten of simple operations per second, sends 50 GB/s, and waits
-10 microseconds for each exchange: how much of the time is work. A function scales up to
-where that falls below a half.
+The last column is a projection for machines on which one device performs 50 Tflop/s of
+matrix products, 1e12 exponentials and 1e13 simple operations per second, sends 50 GB/s,
+and waits 10 microseconds for each exchange: the share of the time spent on computation.
+A function scales up to the point where that falls below a half.
 
-With ``--measure`` a million points go through EM, or 200 000 through the spectral
-entropy, on devices of this machine, with the time and resident memory of it.
+With ``--measure`` a million points go through EM, or 200,000 through the spectral
+entropy, on devices of this machine, and time and resident memory are measured.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Speed of `transfer_entropy`, `neighbors` and planes beside pyinform and infomeasure.
+"""Speed of transfer entropy, neighbours and planes against pyinform and infomeasure.
 
     python benchmarks/bench_transfer_entropy.py [--quick] [--only NAME] [--json FILE]
         [--markdown FILE]
 
-The peers are installed by ``pip install pyinform==0.2.0 infomeasure==0.6.3``; without
-one, its comparisons are left out.
+Install the other packages with ``pip install pyinform==0.2.0 infomeasure==0.6.3``; if
+one is missing, its comparisons are left out.
 """
 
 import functools

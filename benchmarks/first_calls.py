@@ -2,8 +2,9 @@
 
     python benchmarks/first_calls.py [--only NAME ...] [--markdown FILE]
 
-A first call traces and compiles. Imports and the making of the data are not counted;
-the persistent compilation cache is off. Beside it stands the second, which only runs.
+A first call traces and compiles. Imports and data generation are not counted; the
+persistent compilation cache is off. The second call, which only runs, is given for
+comparison.
 """
 
 import argparse

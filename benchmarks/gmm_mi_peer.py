@@ -6,7 +6,7 @@ It needs an older scikit-learn:
     reference/bin/pip install scikit-learn==1.5.2 gmm-mi==0.8.2 "numpy<2"
     export GMM_MI_PYTHON=reference/bin/python
 
-It is given one BLAS thread, with which it is fastest.
+It runs with one BLAS thread, with which it is fastest.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Time compiled functions beside their baselines, and measure the memory they add.
+"""Time compiled functions against their baselines, and measure the memory they add.
 
 A benchmark is a function of ``quick`` that returns rows, made by ``ratio``, ``timings``
 and ``memory``; ``main`` runs benchmarks and writes the rows as Markdown or JSON, ratios

@@ -2,8 +2,9 @@
 
     python benchmarks/which_estimator.py [--seeds 50] [--sizes 200 1000]
 
-prints a table: a line per law and number of samples, the bias and the root-mean-square
-error of each estimator in nats. The laws are those of `accuracy_gmm`.
+prints a table: one line per distribution and number of samples, with the bias and the
+root-mean-square error of each estimator in nats. The distributions are those of
+`accuracy_gmm`.
 """
 
 import argparse

@@ -1,15 +1,15 @@
-"""What an ensemble of beta-VAEs knows about handwritten digits, compared and fused.
+"""What an ensemble of beta-VAEs learns about handwritten digits, compared and fused.
 
 Trains an ensemble of beta-VAEs in one vmapped program, then asks
 
 1. how much information each latent channel carries,
-2. which channels of different models carry the same (fragments, found by OPTICS), and
-   what these tell about the digit,
+2. which channels of different models carry the same information (fragments, found by
+   OPTICS), and how much of it is about the digit,
 3. how consistent the full latent spaces of repeated runs are, for each beta and along
    training, by Monte Carlo with standard errors,
-4. what fusing weak learners gains on held-out images. These are VAEs of a single
-   latent that see a part of the image; beside the fused encoder stand the untrained one
-   and the joint space of all learners.
+4. what fusing weak learners gains on held-out images. The learners are VAEs with a
+   single latent that see part of the image; the fused encoder is compared with the
+   untrained one and with the joint space of all learners.
 
 Prints a report in bits. With ``--output DIR`` also writes ``similarity.png``,
 ``information.png``, ``consistency.png``, ``fusion.png`` and ``ensemble.npz``, which

@@ -1,9 +1,9 @@
-"""Compare posteriors that any framework has saved, without running its models.
+"""Compare posteriors saved by any framework, without running its models.
 
 Reads means and spreads of Gaussian posteriors from an npz file: floating-point numbers
-of the same ``n`` points in the same order for every model. If the points have labels,
+for the same ``n`` points in the same order for every model. If the points have labels,
 reads those, too: integers of shape ``(n,)`` or ``(n, l)``. Arrays are found by their
-names, whether in capitals or not:
+names, in upper or lower case:
 
 - means by ``means``, ``mean``, ``mu``, ``mus``, ``loc`` or ``z_mean``;
 - log-variances by ``log_variances``, ``log_variance``, ``logvar``, ``log_var``,
@@ -14,34 +14,35 @@ names, whether in capitals or not:
   standard deviations have to be positive;
 - labels by ``labels``, ``label``, ``y``, ``targets`` or ``target``.
 
-One array holds the means of all models, of shape ``(models, n, d)``, or those of a
-single model, of shape ``(n, d)``; and one array the spreads. Where there are not these
+One array holds the means of all models, with shape ``(models, n, d)``, or those of a
+single model, with shape ``(n, d)``; a second array holds the spreads. Without these
 two, every model has two arrays of its own, of shape ``(n, d)``, with the name of the
 model and a separator before or after: ``model0_mu`` and ``model0_logvar``,
-``model_1/mean`` and ``model_1/std``, or ``mu_0`` and ``logvar_0``. Models are counted
-in the order of their names, ``model2`` before ``model10``.
+``model_1/mean`` and ``model_1/std``, or ``mu_0`` and ``logvar_0``. Models are ordered
+by their names, ``model2`` before ``model10``.
 
-Other names are given by ``--means``, ``--spreads`` and ``--labels``. Where every model
-has arrays of its own, the first two give what stands beside the name of the model.
+Other names are given by ``--means``, ``--spreads`` and ``--labels``. If every model has
+arrays of its own, the first two give the part beside the name of the model.
 ``--spread-kind`` says what the spreads are, if their name does not; ``--no-labels``
-reads no labels. Other arrays in the file are left alone.
+reads no labels. Other arrays in the file are ignored.
 
 The report, in bits, says
 
 - which arrays were read, and as what;
-- how much each channel, one latent of one model, tells about the points, and how many
-  channels are dropped because they tell less than 0.01 bits;
+- how much information each channel (one latent of one model) carries about the points,
+  and how many channels are dropped because they carry less than 0.01 bits;
 - which channels share information: NMI, NMI adjusted for chance, and variation of
   information (VI) of all pairs;
 - the fragments of information that models have in common, found by OPTICS, with a
-  representative of each, and what they tell about the labels;
-- how much the full spaces of the models share.
+  representative of each, and their information about the labels;
+- how much information the full spaces of the models share.
 
 The file is not trusted: nothing in it is unpickled, and sizes and types are checked in
-the headers of its arrays before any data is read. ``--demo`` makes a file of six models
-that each learned three factors, with noise, in an order of its own, beside one latent
-that learned nothing, and one latent that is NaN; the report has to find three fragments
-of six or five copies, one of which gives the label away (NMI above 0.9).
+the headers of its arrays before any data are read. ``--demo`` makes a file of six
+models, each of which learned three factors, with noise and in an order of its own, and
+has one more latent that learned nothing; one latent in the file is NaN. The report has
+to find three fragments of six or five copies, one of which identifies the label (NMI
+above 0.9).
 
 The comparison is that of Murphy et al., `Comparing the information content of
 probabilistic representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025.

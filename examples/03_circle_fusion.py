@@ -1,29 +1,29 @@
-"""Fuse weak learners of a circle, each of which cuts it, into one whole ring.
+"""Fuse weak learners of a circle, each of which cuts it, into one closed ring.
 
 Ten beta-VAEs with one latent learn the unit circle. A line cannot hold a circle, so
 each learner cuts it, here at two nearly opposite places: neighbours are torn apart. A
-space of two latents is then made to resemble all ten, knowing of them only which points
-they confuse. As they cut at different places, the cuts are outvoted and the ring
-closes. The report shows
+space of two latents is then optimised to resemble all ten, given only which points they
+confuse. As they cut at different places, the cuts are outvoted and the ring closes. The
+report shows
 
 - the information of the learners, 2.5 to 3.3 bits each, and their continuity, the
-  largest over the 90th percentile of the distances of neighbours: above 500 for all;
-- the fusion of all ten from 8 random starts: the one of least loss has a closed
-  continuity of 2.0 to 3.3, and is more similar to the learners, exp(-VI) = 0.85 to
-  0.86, than they are to each other, 0.68 to 0.70;
+  largest distance between neighbours over its 90th percentile: above 500 for all;
+- the fusion of all ten from 8 random starts: the start of least loss has a continuity,
+  as a closed curve, of 2.0 to 3.3, and is more similar to the learners, exp(-VI) = 0.85
+  to 0.86, than they are to each other, 0.68 to 0.70;
 - the same for one, two, three and five learners: the fewer, the more of a cut remains;
-- an encoder trained to be a fused space, less similar to the learners (0.83 to
-  0.85) but of continuity 1.2 to 2.2, also on angles it has never seen.
+- an encoder trained to be a fused space, which is less similar to the learners (0.83 to
+  0.85) but has a continuity of 1.2 to 2.2, also on angles it has never seen.
 
-Ranges are of the seeds 0 to 3. The ring of least loss is not always the most even one:
-between two and all eight of the starts, by the seed, end at a continuity of at most 3,
-which the report calls closed. Training magnifies rounding, so that numbers differ
-between machines. ``--quick`` trains too briefly for all this.
+Ranges are over the seeds 0 to 3. The ring of least loss is not always the most even
+one: depending on the seed, between two and all eight of the starts end at a continuity
+of at most 3, which the report calls closed. Training amplifies rounding errors, so
+numbers differ between machines. ``--quick`` trains too briefly for these results.
 
 The experiment is that of Murphy et al., `Comparing the information content of
 probabilistic representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section
-4, which trains on batches of 2048 angles and descends plainly; here batches have 64
-angles, and Adam descends. The encoder is new here.
+4, which trains on batches of 2048 angles by plain gradient descent; here batches have
+64 angles, and the optimiser is Adam. The encoder is new here.
 
 Run ``python examples/03_circle_fusion.py [--quick] [--output DIR] [--seed N]``.
 """

@@ -1,23 +1,24 @@
-"""Which factor of the data does each latent of a VAE encode, and how surely?
+"""Which factor of the data does each latent of a VAE encode, and how certain is that?
 
 Renders sprites whose five factors are known (shape, scale, orientation, column, row),
-trains a beta-VAE in Flax, and estimates the mutual information of every latent with
-every factor by Gaussian mixtures, each with its error (GMM-MI). A latent is a draw from
-its posterior: mutual information does not change with scale, so the mean of a latent
-that the decoder ignores could tell as much as that of any other.
+trains a beta-VAE in Flax, and estimates the mutual information between every latent and
+every factor by Gaussian mixtures, each with its error (GMM-MI). The value used for a
+latent is a draw from its posterior: mutual information does not change with scale, so
+the mean of a latent that the decoder ignores could carry as much information as any
+other.
 
 Prints a report in bits:
 
 1. the matrix of latents x factors, estimate ± standard error,
-2. what each latent encodes, beside its rate (the mean divergence from the prior, which
-   bounds what it can tell about all factors together),
+2. what each latent encodes, and its rate (the mean divergence from the prior, which
+   bounds its information about all factors together),
 3. how much of each factor's entropy the best latent and all latents jointly hold.
 
 With ``--output DIR`` also writes ``information.png`` (the matrix), ``traversals.png``
-(what the decoder draws as each latent moves, to check the names by eye) and
+(what the decoder draws as each latent changes, to check the assignment by eye) and
 ``latents.npz`` with all numbers.
 
-Which latents share a factor depends on the seed of the start: see ``--seed``.
+Which latents share a factor depends on the seed of the initialisation: see ``--seed``.
 
 Run: ``python examples/04_latents_and_factors.py [--quick] [--beta 3] [--output DIR]``
 """

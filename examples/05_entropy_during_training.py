@@ -4,9 +4,9 @@ Trains ensembles of small networks on handwritten digits, once with the true lab
 once with labels shuffled among the training images, which can only be memorised. Inside
 the compiled training loop, after every epoch and for every hidden layer, it measures
 
-1. the diffusion spectral entropy (DSE) of held-out images, at the bandwidth that the
-   median rule gave before training, which sees the layer grow, and at that which it
-   gives now, which does not,
+1. the diffusion spectral entropy (DSE) of held-out images, at the median-rule bandwidth
+   from before training, which is sensitive to growth of the layer, and at the current
+   median-rule bandwidth, which is not,
 2. the diffusion spectral mutual information (DSMI), with the median rule, of held-out
    images with their true labels, and of training images with the labels that they are
    trained on.
@@ -14,14 +14,14 @@ the compiled training loop, after every epoch and for every hidden layer, it mea
 The networks of an ensemble differ in their seed and run as one program.
 
 A second study adds an entropy to the loss: the collision entropy of the last hidden
-layer, times a weight that rewards or punishes it, on few training images. It prints
-what that does to the entropy and to the accuracy on held-out images.
+layer, times a weight that rewards or penalises it, with few training images. It prints
+the effect on the entropy and on the accuracy on held-out images.
 
-With the defaults: at the first bandwidth the entropy rises in training whatever the
-labels, as layers grow; at that of now it falls where the network learns to group images
-by class, and rises where it memorises. Information with true labels rises with true
-labels only. In the loss, the entropy moves as it is told to; no weight of it improves
-the accuracy, and large ones of either sign cost some percent.
+With the defaults: at the initial bandwidth the entropy rises in training whatever the
+labels, as layers grow; at the current one it falls where the network learns to group
+images by class, and rises where it memorises. Information with the true labels rises
+only when training with true labels. In the loss, the entropy responds as intended; no
+weight improves the accuracy, and large ones of either sign cost some percent.
 
 With ``--output DIR`` also writes ``training.png``, ``regulariser.png`` and
 ``curves.npz``.

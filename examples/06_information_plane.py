@@ -1,31 +1,33 @@
-"""Do layers compress what they know of the input, and what do they pass on?
+"""Do layers compress their information about the input, and what do they pass on?
 
-Trains two networks of tanh layers and looks at them on fixed probe inputs as they
-learn: one on the 12-bit problem of the literature, all 4096 inputs of which are known,
-and one on handwritten digits. At logged steps, inside the compiled loop, it puts every
-hidden layer into the information plane by four estimators side by side:
+Trains two networks of tanh layers and follows them on fixed probe inputs as they learn:
+one on the 12-bit problem of the literature, all 4096 inputs of which are known, and one
+on handwritten digits. At logged steps, inside the compiled loop, it places every hidden
+layer in the information plane by four estimators:
 
 1. 30 bins between -1 and 1, as in the paper that started the debate,
 2. adaptive bins of equal mass, which follow the layer as it grows,
 3. the bounds for Gaussian noise of variance 0.1,
-4. matrix-based Rényi entropy with bandwidths by the median rule before training.
+4. matrix-based Rényi entropy with bandwidths from the median rule before training.
 
-All of them measure the same activations. What they disagree about, the estimator has
-put in: the information of a deterministic layer with its input is the entropy of the
+All of them measure the same activations, so any disagreement comes from the estimators:
+the information between a deterministic layer and its input is the entropy of the
 inputs, at every step. Points near the logarithm of the number of probes are saturated,
-and are drawn hollow; labels in random order show what an estimator finds in nothing.
+and are drawn hollow; labels in random order show what an estimator reports when there
+is no information.
 
 Then it asks what layers of the digits network pass on while they learn: transfer
-entropy between the signs of adjacent layers, with training time as time and the probes
-as replications, in windows over training, beside a null that keeps the bias and what
-all neurons do alike.
+entropy between the signs of adjacent layers, with training steps as time and the probes
+as replications, in windows over training, compared with a null that keeps the bias and
+what all neurons do in common.
 
 With the defaults: nearly all points of both kinds of bins are saturated, and shuffled
-labels show almost as much as true ones, but in the last layer of 12 bits. With noise,
-the information of most layers rises and then falls, by up to a bit and a half; Rényi's
-falls in the upper layers of 12 bits and rises on digits. Transfer entropy falls as the
-network settles, to a quarter or less, and stays above its null, two to three times at
-first and four to five times later.
+labels show almost as much information as true ones, except in the last layer of the
+12-bit problem. With noise, the information of most layers rises and then falls, by up
+to a bit and a half; that by Rényi entropy falls in the upper layers of the 12-bit
+problem and rises on digits. Transfer entropy falls as the network settles, to a quarter
+or less, and stays above its null, two to three times at first and four to five times
+later.
 
 With ``--output DIR`` also writes ``planes_12_bits.png``, ``planes_digits.png``,
 ``transfer.png`` and ``planes.npz``.

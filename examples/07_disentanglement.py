@@ -1,33 +1,34 @@
-"""Does each latent of a VAE tell what no other latents tell, and which score sees it?
+"""Does each latent of a VAE carry unique information, and which score detects it?
 
 Renders sprites for every combination of five known factors (shape, scale, shade,
 column, row), trains an ensemble of beta-VAEs in one vmapped program, and asks of each
-latent and factor how much is unique to the latent, how much the other latents tell as
-well (redundant), and how much only the latent with others tells (complementary). The
-bounds on these hold for every measure of redundancy that makes no part negative, and
-UniBound is the mean over factors of the largest lower bound of the unique part, as a
-share of the factor's entropy.
+latent and factor how much information is unique to the latent, how much the other
+latents carry as well (redundant), and how much is available only from the latent
+together with others (complementary). The bounds on these hold for every measure of
+redundancy that makes no part negative, and UniBound is the mean over factors of the
+largest lower bound of the unique part, as a share of the factor's entropy.
 
-Then latents are attacked: noisy, mixed copies of all of them are added, so that what a
-latent tells is unique no more. A score of disentanglement should fall. UniBound is held
-against the mutual information gap (MIG), which looks at single latents only: in the
-ensemble, and for a perfect code, a latent of its own with noise for each factor, for
-which the right answer is known exactly.
+Then latents are attacked: noisy, mixed copies of all of them are added, so that the
+information in a latent is no longer unique. A score of disentanglement should fall.
+UniBound is compared with the mutual information gap (MIG), which looks at single
+latents only: in the ensemble, and for a perfect code, which has a latent of its own
+with noise for each factor and for which the right answer is known exactly.
 
 Prints a report in shares of entropies and in bits:
 
 1. for each beta, UniBound with its error, MIG, the bounds on redundant and
-   complementary information, and what all latents tell together,
+   complementary information, and the information in all latents together,
 2. for each factor, the bounds on the three parts of the latent that stands for it,
-3. both scores under attacks of rising strength, beside the exact ones,
-4. what of the claim that UniBound sees redundancy, and MIG does not, holds here.
+3. both scores under attacks of rising strength, with the exact ones,
+4. how much of the claim that UniBound detects redundancy, and MIG does not, holds here.
 
 With the defaults: the perfect code keeps two fifths of its UniBound under an attack of
 strength 2, as it should, and four fifths of its MIG; VAEs keep a sixth to two fifths of
-UniBound, and about nine tenths of MIG. Without attack, too, UniBound puts a middle beta
-clearly above the smallest, whose two positions are redundant by half a bit and more,
-where MIG sees no difference. It does not tell the middle beta from the largest, and all
-VAEs are far from the perfect code: much of shape, scale and shade is complementary.
+UniBound, and about nine tenths of MIG. Without attack, too, UniBound ranks a middle
+beta clearly above the smallest, whose two positions are redundant by half a bit and
+more, where MIG shows no difference. It does not distinguish the middle beta from the
+largest, and all VAEs are far from the perfect code: much of shape, scale and shade is
+complementary.
 
 With ``--output DIR`` also writes ``parts.png``, ``attack.png`` and ``scores.png``.
 

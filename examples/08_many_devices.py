@@ -1,29 +1,30 @@
-"""Until which noise do many views of the same data agree? On many devices.
+"""Up to which noise level do many views of the same data agree? On many devices.
 
 Forty-eight views of 600 handwritten digits: each is the projection of an image onto a
-random direction, seen through normal noise. For one noise after the other this asks how
-much each view tells of which image it is, and how far two views agree, as soft
-clusterings of the images.
+random direction, with normal noise. For one noise level after another this asks how
+much information each view carries about which image it is, and how far two views agree,
+as soft clusterings of the images.
 
 It shows how to use a mesh of devices, in one process or in several:
 
 1. `sharding.gaussian_pairwise` compares the views: each device has some of the images.
 2. `sharding.map` bootstraps the images: each device has some of the keys.
-3. After each noise the results so far are saved with orbax. If a process dies, all are
-   started again and go on behind the last saved noise: at most one is lost, and the
-   results are the same to the bit.
-4. One process alone shows progress.
+3. After each noise level the results so far are saved with orbax. If a process dies,
+   all are restarted and continue after the last saved noise level: at most one is lost,
+   and the results are the same to the bit.
+4. Only one process shows progress.
 
-By default eight devices of one process; with ``--processes 2`` two processes of four
-devices each, which meet over loopback. On machines with accelerators a scheduler starts
-one process a host, and none of them sets the number of its devices; all that is here
-from `work` on stays as it is. With ``--interrupt`` one of the processes is killed amid
-the sweep.
+By default it uses eight devices in one process; with ``--processes 2`` two processes of
+four devices each, connected over loopback. On machines with accelerators a scheduler
+starts one process per host, and none of them sets the number of its devices; everything
+from `work` on stays the same. With ``--interrupt`` one of the processes is killed
+during the sweep.
 
-With the defaults: with a noise of a hundredth of its spread a view tells 6.2 of the 9.2
-bits, and each factor of ten takes three bits more. Views agree by an NMI of 0.57 then,
-but only as both hold single images apart: at a tenth of the spread it is 0.09, and
-falls slowly to 0.05 from there, which is what their coarse order has in common.
+With the defaults: with noise of a hundredth of its spread a view carries 6.2 of the 9.2
+bits, and each factor of ten in noise costs three more bits. Views then agree with an
+NMI of 0.57, but only because both distinguish single images: at a tenth of the spread
+it is 0.09, and from there falls slowly to 0.05, which reflects the coarse order that
+they have in common.
 
 With ``--output DIR`` also writes ``noise.png`` and ``noise.npz``.
 

@@ -1,22 +1,24 @@
-"""Do entropy and information of a network tell how well it will do, or does?
+"""Do a network's entropy and information predict, or reflect, how well it performs?
 
-The two uses that the paper on diffusion spectral entropy (DSE) and mutual information
-(DSMI) makes of them, on small networks that classify handwritten digits, each study an
-ensemble trained in one vmapped program:
+Tests two uses that the paper on diffusion spectral entropy (DSE) and mutual information
+(DSMI) makes of them, on small networks that classify handwritten digits. Each study is
+an ensemble trained in one vmapped program:
 
 1. Before training: the weights of deep networks are scaled, by bisection on the scale,
-   to start at given entropies of the last hidden layer. Which accuracy do they reach?
+   so that the last hidden layer starts at a given entropy. Which accuracy do they
+   reach?
 2. After training: 48 networks differ in learning rate, width and noise of the training
    labels. Does the information of the last layer with the labels of some held-out
-   images rank their accuracies on others? Beside it what the entropy alone, and the
-   training loss, would say. Intervals are those of the rank correlation over networks
-   drawn again with replacement.
+   images rank their accuracies on others? The entropy alone, and the training loss, are
+   given for comparison. Intervals are those of the rank correlation when networks are
+   resampled with replacement.
 
 With the defaults: networks learn slowest from entropies near zero, fastest from about
-nine tenths of the largest, and reach a little less from either end. Over all networks
-information ranks accuracies, and entropy alone does not. Training loss, which memorised
-labels mislead, ranks them less well, by a difference that 48 networks barely tell from
-none; among networks of equal noise information is a weaker guide.
+nine tenths of the largest, and reach slightly lower accuracy from either end. Over all
+networks information ranks accuracies, and entropy alone does not. Training loss, which
+is misleading where labels are memorised, ranks them less well, by a difference that 48
+networks barely distinguish from none; among networks of equal noise information is a
+weaker guide.
 
 With ``--output DIR`` also writes ``initialisation.png``, ``prediction.png`` and
 ``networks.npz``.

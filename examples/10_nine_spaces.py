@@ -1,11 +1,11 @@
-"""Nine synthetic spaces, compared by information and by measures of points.
+"""Nine synthetic spaces, compared by information and by measures that compare points.
 
-Nine spaces of 64 points that differ in shape, noise and dimension: three spirals, two
-square spirals, a line, and two or four clusters. They are compared by NMI and variation
-of information (VI), from overlaps and by Monte Carlo, and by what else is in use:
-linear CKA, RBF CKA, CKA on overlaps, the stochastic shape metric, and the
-Jensen-Shannon divergence (JSD) between the average outputs of the best possible
-decoders. The report shows
+Nine spaces of 64 points differ in shape, noise and dimension: three spirals, two square
+spirals, a line, and two or four clusters. They are compared by NMI and variation of
+information (VI), from overlaps and by Monte Carlo, and by other measures in use: linear
+CKA, RBF CKA, CKA on overlaps, the stochastic shape metric, and the Jensen-Shannon
+divergence (JSD) between the average outputs of the best possible decoders. The report
+shows
 
 - the information of each space, and NMI and VI of all pairs with standard errors;
 - the rank correlations between all measures over the 36 pairs of spaces;

@@ -1,4 +1,4 @@
-"""Whether InfoGANs and VAEs learn the same about images, and agree as they learn.
+"""Do InfoGANs and VAEs learn the same about images, and agree as they learn?
 
 Trains an ensemble of InfoGANs and one of beta-VAEs, each as one vmapped program, on
 handwritten digits and on rendered sprites. An InfoGAN has a categorical code of ten
@@ -7,14 +7,14 @@ categorical and two Gaussian posteriors, which are compared with the Gaussian on
 VAEs by their overlaps alone. Then asks
 
 1. how much information each channel of either method carries,
-2. which fragments of information channels of both methods carry,
+2. which fragments of information are carried by channels of both methods,
 3. how far full spaces agree, within each method and between them, along training: is
    there a step at which runs differ most, and do they agree in the end?
 
-With the defaults an InfoGAN shares with a VAE as much as with another InfoGAN (NMI 0.8
+With the defaults an InfoGAN shares as much with a VAE as with another InfoGAN (NMI 0.8
 on digits, 0.9 on sprites), and its spaces differ most from run to run when they have
 just learned something; VAEs agree almost from the start. On digits the category is a
-fragment of its own, nearer to the digit than any latent of a VAE; some continuous codes
+fragment of its own, closer to the digit than any latent of a VAE; some continuous codes
 join fragments of VAEs.
 
 Prints a report in bits. With ``--output DIR`` also writes ``images.png``,

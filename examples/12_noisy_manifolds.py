@@ -1,31 +1,32 @@
-"""Which measures still see the dimension of data, or a relation, through noise?
+"""Which measures still detect the dimension of data, or a relation, through noise?
 
 Diffusion spectral entropy and information (DSE, DSMI) are said to measure, in many
 dimensions and under noise, the intrinsic dimension of data and the strength of a
 relation, where Shannon entropy in bins, nearest neighbours and neural estimators fail.
-Simulated data try that:
+This is tested on simulated data:
 
-1. spheres, tori and trees of one to six dimensions (a tree has one branch a dimension),
-   turned at random into many, under noise of growing strength. For each measure of
-   entropy: does it rise with the dimension?
-2. pairs of known relation, under noise: clusters and labels of which a part is drawn
-   anew, and a two-dimensional signal and a copy of it that correlates more or less.
-   For each measure of information: does it rise with the strength, and how far is it
-   from the truth, which is known in closed form?
+1. spheres, tori and trees of one to six dimensions (a tree has one branch per
+   dimension), rotated at random into many dimensions, under noise of growing strength.
+   For each measure of entropy: does it rise with the dimension?
+2. pairs of known relation, under noise: clusters and labels of which some are redrawn
+   at random, and a two-dimensional signal and a more or less correlated copy of it. For
+   each measure of information: does it rise with the strength, and how far is it from
+   the true value, which is known in closed form?
 
-Beside DSE and DSMI stand entropy and information in bins, by nearest neighbours, by
-Gaussian mixtures, and by a neural critic (MINE), written here in Flax and optax; it is
-trained on half of the pairs and judged on the others.
+DSE and DSMI are compared with entropy and information in bins, by nearest neighbours,
+by Gaussian mixtures, and by a neural critic (MINE), written here in Flax and optax; it
+is trained on half of the pairs and evaluated on the others.
 
-With the defaults DSE at time 1 rises with the dimension of spheres and tori until noise
-is twice as long as the data, a little further than nearest neighbours and mixtures do;
-entropy in bins stops at half that. On trees it is lost at half the length, where the
-other two still see branches, and at time 4 it falls with the dimension throughout. DSMI
-rises with the strength of both relations at every noise, but so do nearest neighbours,
-mixtures and MINE. DSMI and bins are far from the truth; neighbours come near it for
-labels, mixtures for signals (for labels, of which each has few points for so many
-dimensions, they say that they are not to be trusted), MINE where much is shared. So of
-the claim, order under noise holds, and being better than all others does not.
+With the defaults DSE at time 1 rises with the dimension of spheres and tori until the
+noise has twice the norm of the data, slightly further than nearest neighbours and
+mixtures do; entropy in bins stops at half that. For trees it fails at half the norm of
+the data, where the other two still detect branches, and at time 4 it falls with the
+dimension throughout. DSMI rises with the strength of both relations at every noise
+level, but so do nearest neighbours, mixtures and MINE. DSMI and bins are far from the
+true value; neighbours come near it for labels, mixtures for signals (for labels, each
+of which has few points for so many dimensions, mixtures report that they should not be
+trusted), MINE where much information is shared. So of the claim, order under noise is
+confirmed, and superiority to all other measures is not.
 
 Prints tables. With ``--output DIR`` also writes ``dimension.png``, ``relation.png`` and
 ``manifolds.npz``.

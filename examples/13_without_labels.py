@@ -1,30 +1,32 @@
-"""What layers keep of images when they learn from labels, from noise, or without.
+"""What layers keep of images when trained with labels, shuffled labels or no labels.
 
 Trains ensembles of small networks on a simple set of images (handwritten digits) and on
-a rich one (rendered sprites before textures of noise): with true labels, with shuffled
-ones, which can only be memorised, and without any, by contrast: two views of an image,
-shifted and dimmed at random, are to be told from views of others (SimCLR).
+a rich one (rendered sprites on textured noise backgrounds): with true labels, with
+shuffled ones, which can only be memorised, and without any, by contrastive learning:
+two views of an image, shifted and dimmed at random, are to be distinguished from views
+of others (SimCLR).
 
 After some epochs it measures, in every hidden layer and on held-out images,
 
-1. the diffusion spectral entropy (DSE), at the bandwidth that the median rule gave
-   before training, and at that which it gives now,
+1. the diffusion spectral entropy (DSE), at the median-rule bandwidth from before
+   training, and at the current one,
 2. the diffusion spectral mutual information (DSMI) with the true labels, and with the
    input, by ten clusters of the images themselves,
 
-and how often the nearest training image, as the last layer sees it, has the same label.
+and how often the nearest training image, as the last layer represents it, has the same
+label.
 
-Tries three claims: that entropy rises in training of each kind, that information with
-the label rises only where the network learns what generalises, and that information
-with the input rises on simple images and falls on rich ones.
+Tests three claims: that entropy rises in every kind of training, that information with
+the label rises only where the network learns something that generalises, and that
+information with the input rises on simple images and falls on rich ones.
 
-With the defaults the first holds at the first bandwidth, as layers grow; at that of now
-entropy falls with true labels and without any, and rises where digits are memorised.
-The second holds: information with the label rises most with true labels, some without,
-and falls in the last layer with shuffled ones. Of the third, half holds: with true
-labels and without any, information with the input rises on both sets. On the rich one
-it falls again after some epochs, not below where it began; with shuffled labels it
-does, on both sets.
+With the defaults the first holds at the initial bandwidth, as layers grow; at the
+current one entropy falls with true labels and without any, and rises where digits are
+memorised. The second holds: information with the label rises most with true labels,
+somewhat without, and falls in the last layer with shuffled ones. Half of the third
+holds: with true labels and without any, information with the input rises on both sets.
+On the rich one it falls again after some epochs, but not below its initial value; with
+shuffled labels it does, on both sets.
 
 Prints a report in bits. With ``--output DIR`` also writes ``images.png``,
 ``training.png`` and ``layers.npz``.

@@ -1,21 +1,22 @@
-"""What latents of VAEs tell about each other, and about what the data were made from.
+"""How much information do latents of VAEs carry about each other, and about factors?
 
-The information between two latents is zero if they stand for what varies independently.
-This asks, with mutual information by Gaussian mixtures and its errors,
+The information between two latents is zero if they encode independent factors of
+variation. This asks, with mutual information by Gaussian mixtures and its errors,
 
-1. how much the latents of beta-VAEs of rendered sprites tell about each other, for some
-   weights beta of the divergence, and whether that agrees with what latents tell about
-   the factors of the sprites: the largest information of a latent, its gap to the
-   second (MIG), and what it alone tells (UniBound),
+1. how much information the latents of beta-VAEs of rendered sprites carry about each
+   other, for several weights beta of the divergence, and whether that agrees with their
+   information about the factors of the sprites: the largest information of a latent,
+   its gap to the second largest (MIG), and what is unique to it (UniBound),
 2. which parameter of noisy spectra each latent carries, if two, three or four latents
    encode them. A spectrum is a sloped continuum with an absorption line; its parameters
    are the slope, and depth, width and position of the line.
 
-With the defaults, latents tell less about each other the larger beta is, and the less
-they do, the more a factor is told by one latent alone: over nine models the rank
-correlation with UniBound is -0.9, with MIG -0.75. Two latents of spectra carry slope
-and position; depth and width come with the third and the fourth. All latents together
-tell far more than the best of them: none stands for one parameter.
+With the defaults, latents carry less information about each other the larger beta is,
+and the less they do, the more a factor is encoded by one latent alone: over nine models
+the rank correlation with UniBound is -0.9, with MIG -0.75. Two latents of spectra carry
+slope and position; depth and width come with the third and the fourth. All latents
+together carry far more information than the best of them: none stands for one
+parameter.
 
 All models of a part train as one vmapped program. Prints a report in bits. With
 ``--output DIR`` also writes ``latents.png``, ``spectra.png``, ``parameters.png`` and

@@ -1,22 +1,22 @@
-"""All measures of one training, in one Flax training loop, and what they cost.
+"""All measures of one training run, in one Flax training loop, and what they cost.
 
-Trains a small network on handwritten digits. A single ``nnx.MultiMetric`` holds, beside
-loss and accuracy,
+Trains a small network on handwritten digits. A single ``nnx.MultiMetric`` holds, in
+addition to loss and accuracy,
 
 - the diffusion spectral entropy (DSE) of the last hidden layer, and its spectral
-  information on the digit (DSMI),
-- the place of each hidden layer in the information plane, by kernel density,
-- the transfer entropy from the first to the second hidden layer, from training step to
-  training step, on images that stay the same, beside its null.
+  information with the digit (DSMI),
+- the position of each hidden layer in the information plane, by kernel density,
+- the transfer entropy from the first to the second hidden layer, from one training step
+  to the next, on a fixed set of images, with its null.
 
-The compiled training step updates all of them; once an epoch they are computed, logged
-and reset. Nothing is traced anew. Beside it runs the same training without measures.
+The compiled training step updates all of them; once per epoch they are computed, logged
+and reset. Nothing is retraced. For comparison, the same training runs without measures.
 
 With the defaults, entropy and spectral information rise while the network learns; the
-wide layers tell almost all images apart from the start, so that their information with
-the input shows the number of images alone, and that of the last layer falls at last;
-transfer is above its null in the first ten epochs, while weights still move. All
-measures together make an epoch of so small a network about twice as long.
+wide layers distinguish almost all images from the start, so that their information with
+the input reflects only the number of images, and that of the last layer falls in the
+end; transfer is above its null in the first ten epochs, while weights still change. All
+measures together make an epoch of so small a network take about twice as long.
 
 Prints a log, the number of traces, and the cost. With ``--output DIR`` also writes
 ``curves.png`` and ``curves.npz``.
