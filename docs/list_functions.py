@@ -17,7 +17,7 @@ FILE = pathlib.Path(__file__).with_name("functions.md")
 # The questions, in the order in which people come to them, and the functions of each.
 QUESTIONS = {
     "measures": {
-        "What do given distributions tell?": (
+        "How much information is in given probability tables?": (
             "entropy",
             "mutual_information",
             "conditional_mutual_information",
@@ -28,19 +28,19 @@ QUESTIONS = {
             "kl_divergence",
             "jensen_shannon_divergence",
         ),
-        "What do counts and labels tell?": (
+        "How much information is in counts and labels?": (
             "entropy_of_counts",
             "contingency_table",
             "compare_labels",
         ),
-        "What do Gaussian variables tell?": (
+        "How much information is in Gaussian variables?": (
             "gaussian_entropy",
             "gaussian_mutual_information",
         ),
         "How much is that in bits?": ("nats_to_bits",),
     },
     "fingerprint": {
-        "Which points does a space confuse?": (
+        "Which points does a latent space confuse?": (
             "gaussian_overlaps",
             "full_gaussian_overlaps",
             "von_mises_overlaps",
@@ -50,48 +50,48 @@ QUESTIONS = {
             "label_overlaps",
             "gaussian_kl_overlaps",
         ),
-        "Which parameters does an encoder give?": ("gaussian_parameters",),
-        "How much does a space tell?": (
+        "How are posteriors of other libraries read?": ("gaussian_parameters",),
+        "How much information does a space carry about the data?": (
             "information",
             "gaussian_information_bounds",
         ),
-        "What do spaces share?": (
+        "How much information do whole spaces share?": (
             "compare",
             "pairwise",
             "cross_pairwise",
         ),
-        "What do all latent channels share, with each other and with labels?": (
+        "How much do all single latents share, with each other and with labels?": (
             "gaussian_pairwise",
             "gaussian_label_pairwise",
             "quantized_pairwise",
         ),
-        "What does sampling say, with what error?": ("monte_carlo_compare",),
-        "Is it more than chance, and how sure is it?": (
+        "What is the value by Monte Carlo, with its error?": ("monte_carlo_compare",),
+        "Is it more than chance, and how large is the error?": (
             "adjust_for_chance",
             "gaussian_pairwise_chance",
             "jackknife",
             "inverse_variance_mean",
         ),
-        "What do many models learn alike?": (
+        "Which latents recur in many models?": (
             "channel_distances",
             "cluster_channels",
             "sample_fingerprint",
         ),
     },
     "fusion": {
-        "How near is a space to all references?": ("loss",),
-        "Which space unites what they know?": ("fuse", "fuse_encoder"),
-        "Does a fused curve hang together?": ("continuity",),
+        "How similar is a space to all reference spaces?": ("loss",),
+        "Which space combines their information?": ("fuse", "fuse_encoder"),
+        "Is a fused curve continuous?": ("continuity",),
     },
     "gmm": {
-        "What do two samples share, and how surely?": (
+        "How much information do two samples share, with which error?": (
             "mutual_information",
             "mutual_information_matrix",
             "conditional_mutual_information",
             "class_mutual_information",
             "class_mutual_information_matrix",
         ),
-        "Is it zero? Between which values does it lie?": (
+        "Is it zero, and in which interval does it lie?": (
             "independence_test",
             "confidence_interval",
         ),
@@ -101,7 +101,7 @@ QUESTIONS = {
             "marginal_kl_divergence",
         ),
         "Which mixture fits?": ("em", "fit", "select", "initialize"),
-        "What does a given mixture say?": (
+        "What follows from a given mixture?": (
             "log_prob",
             "responsibilities",
             "pointwise_mutual_information",
@@ -121,17 +121,17 @@ QUESTIONS = {
             "stochastic_spectral_entropy",
             "collision_entropy",
         ),
-        "What does it tell about labels, and is that zero?": (
+        "How much information does it carry about labels, and is that zero?": (
             "spectral_mutual_information",
             "permutation_test",
         ),
-        "At which bandwidth?": (
+        "Which bandwidth suits the data?": (
             "median_bandwidth",
             "neighbor_bandwidth",
             "local_bandwidths",
         ),
-        "Which modes does it have?": ("spectrum", "entropy_of_spectrum"),
-        "What do other entropies say?": (
+        "What is its spectrum?": ("spectrum", "entropy_of_spectrum"),
+        "What are its other entropies?": (
             "matrix_entry_entropy",
             "adjacency_entropy",
             "neighbor_graph_entropy",
@@ -140,13 +140,13 @@ QUESTIONS = {
             "adjacency_mutual_information",
             "binned_mutual_information",
         ),
-        "How does a scalar or a cloud become labels?": (
+        "How are scalars or points turned into labels?": (
             "equal_width_labels",
             "cluster_labels",
         ),
     },
     "neighbors": {
-        "What do continuous variables share?": (
+        "How much information do continuous variables share?": (
             "mutual_information",
             "conditional_mutual_information",
             "local_mutual_information",
@@ -158,21 +158,21 @@ QUESTIONS = {
             "class_mutual_information",
         ),
         "What is the entropy of a sample?": ("entropy",),
-        "Do samples coincide?": ("tied_fraction", "break_ties"),
+        "Are there equal samples?": ("tied_fraction", "break_ties"),
     },
     "transfer_entropy": {
-        "What does one series pass on to another?": (
+        "How much does one discrete series transfer to another?": (
             "discrete",
             "conditional",
             "local_discrete",
             "active_information",
         ),
-        "What do all neurons of a layer pass on to those of another?": (
+        "How much do all neurons of one layer transfer to those of another?": (
             "pairwise",
             "ensemble_pairwise",
             "windowed_pairwise",
         ),
-        "What do continuous series pass on?": (
+        "How much do continuous series transfer?": (
             "gaussian",
             "neighbors",
             "kernel",
@@ -182,12 +182,12 @@ QUESTIONS = {
             "local_neighbors",
             "embed",
         ),
-        "Is it transfer, or bias and common drift?": (
+        "Is it more than bias and common drift?": (
             "significance",
             "ensemble_significance",
             "series_significance",
         ),
-        "How is it counted through a training loop?": (
+        "How is it counted inside a training loop?": (
             "stream_init",
             "stream_update",
             "stream_break",
@@ -195,7 +195,7 @@ QUESTIONS = {
             "stream_value",
             "stream_significance",
         ),
-        "How do values become symbols?": (
+        "How are values turned into symbols?": (
             "quantile_thresholds",
             "symbolize",
             "joint_symbols",
@@ -203,7 +203,7 @@ QUESTIONS = {
         ),
     },
     "information_plane": {
-        "What does a layer tell of inputs and labels, in cells?": (
+        "How much information does a layer carry, by binning?": (
             "binned",
             "uniform_binned",
             "quantile_binned",
@@ -212,7 +212,7 @@ QUESTIONS = {
             "exact",
             "quantize",
         ),
-        "With noise, by kernels, mixtures or neighbours?": (
+        "How much with noise, by kernels, mixtures or neighbours?": (
             "kde_bounds",
             "noisy",
             "renyi",
@@ -220,15 +220,15 @@ QUESTIONS = {
             "mixture",
             "neighbors",
         ),
-        "What are the activations of a model?": ("capture", "flatten"),
-        "How sure are coordinates, and what are they of nothing?": (
+        "How are the activations of a model read?": ("capture", "flatten"),
+        "How large are the errors, and what do shuffled labels give?": (
             "subsample",
             "label_null",
         ),
-        "How do they move in training?": ("is_logged", "stack", "violations"),
+        "How do layers move during training?": ("is_logged", "stack", "violations"),
     },
     "pid": {
-        "What is unique, redundant and synergistic in what two sources tell?": (
+        "What is unique, redundant and synergistic for two discrete sources?": (
             "broja",
             "williams_beer",
             "minimum_mutual_information",
@@ -239,21 +239,21 @@ QUESTIONS = {
             "common_change",
             "table",
         ),
-        "And in Gaussian variables, or samples of them?": (
+        "And for Gaussian variables, or samples?": (
             "gaussian_broja",
             "gaussian_mmi",
             "gaussian_dependency",
             "gaussian_samples",
         ),
-        "And in three sources?": ("three_sources", "lattice"),
-        "What follows whatever measure one takes?": (
+        "And for three sources?": ("three_sources", "lattice"),
+        "What holds for every measure of redundancy?": (
             "bounds",
             "from_redundancy",
             "maximum_entropy",
         ),
     },
     "disentanglement": {
-        "How much of a factor does one latent tell that no others tell?": (
+        "How much information about a factor is unique to one latent?": (
             "unibound",
             "full_unibound",
             "unibound_penalty",
@@ -261,17 +261,17 @@ QUESTIONS = {
             "latent_information",
             "full_latent_information",
         ),
-        "Does a score see that latents repeat each other?": (
+        "Does a score notice redundant latents?": (
             "redundancy_attack",
             "attack_oracle",
         ),
-        "What does each latent tell about each factor?": (
+        "How much information does each latent carry about each factor?": (
             "binned_information",
             "soft_binned_information",
             "neighbor_information",
             "squared_correlations",
         ),
-        "How well do latents and factors stand for each other?": (
+        "How well do latents and factors correspond one to one?": (
             "scores",
             "mutual_information_gap",
             "mutual_information_gap_sup",
@@ -288,12 +288,12 @@ QUESTIONS = {
             "gaussian_total_correlation",
             "gaussian_wasserstein_correlation",
         ),
-        "What do two blocks of a mixture tell about a third?": (
+        "What do two blocks of a mixture share with a third?": (
             "mixture_decomposition",
         ),
     },
     "metrics": {
-        "What is it over the steps of an epoch?": (
+        "How is it measured over the steps of an epoch?": (
             "SpectralEntropy",
             "SpectralMutualInformation",
             "InformationPlane",
@@ -301,31 +301,31 @@ QUESTIONS = {
         ),
     },
     "sharding": {
-        "What do very many channels and spaces share?": (
+        "How much do very many latents and spaces share?": (
             "pairwise",
             "gaussian_pairwise",
         ),
-        "How do very many spaces fuse?": ("fuse",),
+        "How are very many spaces fused?": ("fuse",),
         "Which mixture fits very many samples?": ("em",),
-        "What do pairs of columns tell, with many fits?": (
+        "How much do pairs of columns share, with many fits?": (
             "mutual_information",
             "mutual_information_matrix",
         ),
-        "What do very many samples tell, by their neighbours?": (
+        "How much do very many samples share, by nearest neighbours?": (
             "neighbors_mutual_information",
             "neighbors_conditional_mutual_information",
             "neighbors_entropy",
         ),
         "How spread out are very many points?": ("stochastic_spectral_entropy",),
-        "What passes between the neurons of very long series?": (
+        "How much do very long series transfer?": (
             "transfer_entropy_pairwise",
             "transfer_entropy_ensemble_pairwise",
         ),
         "How disentangled are very many latents?": ("unibound",),
-        "What of restarts, replicates and sweeps?": ("map",),
+        "How are restarts, replicates and sweeps distributed?": ("map",),
     },
     "plotting": {
-        "How does it look?": (
+        "How is it plotted?": (
             "similarity_matrix",
             "channel_information",
             "consistency",
@@ -348,7 +348,7 @@ def render() -> str:
         "# Functions by question",
         "",
         "Made from the first lines of the docstrings by `docs/list_functions.py`. "
-        "Costs, formulas and sources stand in",
+        "Costs, formulas and sources are in",
         "the docstrings: `help(jaxinfo.gmm.mutual_information)`.",
     ]
     for package_name, questions in QUESTIONS.items():

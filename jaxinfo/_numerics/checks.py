@@ -203,9 +203,12 @@ def _check_shape(
     )
     if not fits:
         given = ", ".join(f"{k} = {v}" for k, v in sizes.items() if k in letters)
+        is_column = len(actual) == 1 and len(letters) == 2 and letters[0] == "n"
+        can_be_column = is_column and letters[1] not in ("n", *sizes)
         raise ValueError(
             f"Expected `{name}` to have shape {expected}"
-            f"{' with ' + given if given else ''}, got {actual}."
+            f"{' with ' + given if given else ''}, got {actual}"
+            f"{f'; pass {name}[:, None] for a single column' if can_be_column else ''}."
         )
     if 0 in actual and letters != ["..."]:
         raise ValueError(f"Expected `{name}` not to be empty, got shape {actual}.")

@@ -15,9 +15,9 @@ _SPACES = ("features", "mean", "samples")
 
 def capture(
     model: nnx.Module,
-    x: Any,
-    *,
+    *inputs: Any,
     activation_fns: Mapping[str, Callable[[jax.Array], jax.Array]] | None = None,
+    **options: Any,
 ) -> dict[str, jax.Array]:
     """Outputs of all modules of an ``nnx`` model, by name.
 
@@ -30,9 +30,10 @@ def capture(
 
     Args:
         model: Model.
-        x: Input of the model.
+        *inputs: What the model is called with: its input, and a key if it takes one.
         activation_fns: Functions to apply to outputs, keyed by the names of the
             outputs.
+        **options: Keyword arguments of the model.
 
     Returns:
         Unflattened outputs in alphabetical order, with numbers sorted by size. That of
@@ -62,7 +63,7 @@ def capture(
             f"Expected `model` to be an nnx.Module, got {type(model).__name__}."
         )
     run = nnx.capture(model, nnx.Intermediate, method_outputs=nnx.Intermediate)
-    output, state = run(x)
+    output, state = run(*inputs, **options)
     outputs = _named(nnx.to_pure_dict(state), ())
     outputs.pop("", None)
     own = _leaves("output", output)

@@ -24,6 +24,8 @@ def class_mutual_information(
     .. math::
         I(X;Y) = \psi(N) + \langle \psi(K_i) - \psi(c_i) - \psi(m_i) \rangle .
 
+    Assumes that no two samples are equal, and is far too high where many are, even
+    above the entropy of the labels: add noise to rounded data first, by `break_ties`.
     Samples that are alone in their class are left out, also as neighbours and in N. Not
     clipped at zero. Not differentiable: the gradient is zero, as samples are counted.
     Costs are those of `mutual_information`.

@@ -37,9 +37,14 @@ def mutual_information(
     .. math::
         I(X;Y) = \psi(K) - 1/K + \psi(N) - \langle \psi(n_x) + \psi(n_y) \rangle ;
 
-    its bias is smaller, its variance larger. Both assume that no distances are equal:
-    see `tied_fraction`, `break_ties` and `mixed_mutual_information`. Neither
-    standardises the data: coordinates should have comparable scales.
+    its bias is smaller, its variance larger.
+
+    Both assume that no two values of a variable are equal. Measured data are often
+    rounded, and estimates are then too high, by several times where most values recur:
+    pass rounded variables through `break_ties` first, and use
+    `mixed_mutual_information` for discrete ones. `tied_fraction` of ``x`` and of ``y``,
+    each alone, says how bad it is.
+    Neither algorithm standardises the data: coordinates should have comparable scales.
 
     Not differentiable: the gradient is zero, as samples are counted. Costs :math:`O(n w
     d)` time, for windows of :math:`w` samples that are close in one coordinate (at

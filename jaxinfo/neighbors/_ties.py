@@ -17,9 +17,11 @@ def tied_fraction(x: ArrayLike, *, num_neighbors: int = 4) -> jax.Array:
     .. math::
         \frac1n \left| \{ i : \epsilon_i = 0 \} \right| .
 
-    If it is above zero, estimates by nearest neighbours lose their meaning: use
-    `break_ties`, or the mixed estimates. Not differentiable: the gradient is zero.
-    Costs are those of `entropy`.
+    Look at each variable alone: in joint samples ties of one are hidden by the other.
+    If the share is above zero, estimates by nearest neighbours lose their meaning: use
+    `break_ties` for rounded data, the mixed estimates for discrete ones.
+
+    Not differentiable: the gradient is zero. Costs are those of `entropy`.
 
     Args:
         x: Samples. Shape ``(n, d)``.

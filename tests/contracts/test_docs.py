@@ -27,7 +27,7 @@ def test_docstring_is_complete(name):
         assert "ifferentiable" in doc
         assert "Costs" in doc
     for parameter in inspect.signature(fn).parameters:
-        assert re.search(rf"^    {parameter}: ", doc, re.M), parameter
+        assert re.search(rf"^    \*{{0,2}}{parameter}: ", doc, re.M), parameter
     assert ">>> " in doc
 
 

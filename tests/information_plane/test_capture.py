@@ -69,6 +69,21 @@ def test_outputs_have_dotted_names(model):
         information_plane.capture(lambda x: x, x)
 
 
+def test_models_that_take_more_than_one_input():
+    class Sampling(nnx.Module):
+        def __init__(self):
+            self.encoder = nnx.Linear(3, 2, rngs=nnx.Rngs(0))
+
+        def __call__(self, x, key, *, scale):
+            mean = self.encoder(x)
+            return mean + scale * jax.random.normal(key, mean.shape)
+
+    x, key, model = jnp.ones((5, 3)), jax.random.key(0), Sampling()
+    layers = information_plane.capture(model, x, key, scale=0.5)
+    np.testing.assert_array_equal(layers["encoder"], model.encoder(x))
+    np.testing.assert_array_equal(layers["output"], model(x, key, scale=0.5))
+
+
 def test_a_module_called_output_is_not_lost():
     class Classifier(nnx.Module):
         def __init__(self, rngs):

@@ -9,7 +9,9 @@ from jaxinfo._numerics import checks, compiled
 @pytest.mark.parametrize(
     ("shape", "expected", "sizes", "message"),
     [
-        ((3,), "(n, d)", {}, r"shape \(n, d\), got \(3,\)"),
+        ((3,), "(n, d)", {}, r"got \(3,\); pass x\[:, None\] for a single column\."),
+        ((3,), "(n, n)", {}, r"shape \(n, n\), got \(3,\)\."),
+        ((3,), "(k, l)", {}, r"shape \(k, l\), got \(3,\)\."),
         ((3, 2), "(n, n)", {}, r"shape \(n, n\), got \(3, 2\)"),
         ((3, 2), "(n, d)", {"n": 4}, r"shape \(n, d\) with n = 4, got \(3, 2\)"),
         ((0, 2), "(n, d)", {}, r"not to be empty, got shape \(0, 2\)"),
