@@ -19,6 +19,8 @@ os.environ.setdefault(
         else ""
     ),
 )
+# As with the threads of XLA: those of LAPACK would wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import jax
 import jax.numpy as jnp
