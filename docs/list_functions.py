@@ -366,17 +366,14 @@ def render() -> str:
 def render_package(name: str) -> str:
     """The page of the site that holds the docstrings of one package."""
     package = getattr(jaxinfo, name)
-    questions = QUESTIONS[name]
+    sections = dict(QUESTIONS[name])
+    functions = {function for names in sections.values() for function in names}
+    types = tuple(entry for entry in package.__all__ if entry not in functions)
+    if types:
+        sections["What do options and results hold?"] = types
     lines = [_heading(name, "="), f".. automodule:: jaxinfo.{name}", ""]
     lines += [f".. currentmodule:: jaxinfo.{name}", ""]
-    directives = []
-    for question, functions in questions.items():
-        directives.append((question, functions))
-    named = {name for functions in questions.values() for name in functions}
-    others = [other for other in package.__all__ if other not in named]
-    if others:
-        directives.append(("What do options and results hold?", others))
-    for question, names in directives:
+    for question, names in sections.items():
         lines.append(_heading(question, "-"))
         for entry in names:
             kind = "class" if inspect.isclass(getattr(package, entry)) else "function"
