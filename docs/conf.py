@@ -1,6 +1,5 @@
 """Settings of the site: ``python -m sphinx -W docs docs/_build``."""
 
-import importlib
 import pathlib
 import sys
 
@@ -14,9 +13,9 @@ from sphinx.util.nodes import make_refnode
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-import jaxinfo  # noqa: E402
+import list_functions  # noqa: E402
 
-pages = importlib.import_module("list_functions")
+import jaxinfo  # noqa: E402
 
 project = "jaxinfo"
 author = "the authors of jaxinfo"
@@ -35,6 +34,8 @@ extensions = [
 exclude_patterns = ["_build"]
 # A name in single backticks, in a docstring, is that of a function.
 default_role = "py:obj"
+# Those that mean nothing are warnings.
+nitpicky = True
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 
@@ -45,6 +46,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
+napoleon_attr_annotations = False
 
 html_theme = "furo"
 html_title = f"jaxinfo {version}"
@@ -133,6 +135,8 @@ class LinkNames(SphinxPostTransform):
 
 def setup(app: Sphinx) -> None:
     """Write the pages of the packages, and resolve names as they are written."""
-    app.connect("builder-inited", lambda _: pages.write_reference(HERE / "api"))
+    app.connect(
+        "builder-inited", lambda _: list_functions.write_reference(HERE / "api")
+    )
     app.connect("missing-reference", resolve)
     app.add_post_transform(LinkNames)

@@ -377,7 +377,11 @@ def render_package(name: str) -> str:
         lines.append(_heading(question, "-"))
         for entry in names:
             kind = "class" if inspect.isclass(getattr(package, entry)) else "function"
-            lines += [f".. auto{kind}:: {entry}", ""]
+            lines.append(f".. auto{kind}:: {entry}")
+            # The other classes hold data alone.
+            if name == "metrics":
+                lines.append("   :members: update, compute, reset")
+            lines.append("")
     return "\n".join(lines)
 
 

@@ -69,15 +69,16 @@ def run(page: str, folder: pathlib.Path) -> list[Block]:
 def update(page: str) -> None:
     """Write what the blocks of a page print below them."""
     file = ROOT / page
-    text = file.read_text()
-    for block in run(page, FIGURES):
-        if block.promised != block.printed:
-            told = f"{block.code}```\n\n```text\n"
-            text = text.replace(
-                f"{told}{block.promised}```", f"{told}{block.printed}```"
-            )
-            print(f"{page}: {block.printed}")
-    file.write_text(text)
+    blocks = iter(run(page, FIGURES))
+
+    def written(match: re.Match) -> str:
+        block = next(blocks)
+        if block.printed == block.promised:
+            return match[0]
+        print(f"{page}: {block.printed}")
+        return f"```python\n{block.code}```\n\n```text\n{block.printed}```"
+
+    file.write_text(_BLOCKS.sub(written, file.read_text()))
 
 
 if __name__ == "__main__":

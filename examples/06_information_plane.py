@@ -25,9 +25,9 @@ With the defaults: nearly all points of both kinds of bins are saturated, and sh
 labels show almost as much information as true ones, except in the last layer of the
 12-bit problem. With noise, the information of most layers rises and then falls, by up
 to a bit and a half; that by Rényi entropy falls in the upper layers of the 12-bit
-problem and rises on digits. Transfer entropy falls as the network settles, to a quarter
-or less, and stays above its null, two to three times at first and four to five times
-later.
+problem and rises on digits, where the last layer loses half a bit again. Transfer
+entropy falls as the network settles, to a quarter or less, and stays above its null,
+two to three times at first and four to five times later.
 
 With ``--output DIR`` also writes ``planes_12_bits.png``, ``planes_digits.png``,
 ``transfer.png`` and ``planes.npz``.

@@ -15,7 +15,6 @@ ROOT = pathlib.Path(__file__).parents[1]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PHONE, DESK = 390, 1280
 
-pytestmark = pytest.mark.browser
 pytest.importorskip("sphinx", reason="the extra `docs` is not installed")
 
 
@@ -100,6 +99,7 @@ def address(site):
         server.shutdown()
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_every_page_shows(browser, site, address, width):
     page = browser.new_page(viewport={"width": width, "height": 900})
@@ -135,6 +135,7 @@ def test_every_page_shows(browser, site, address, width):
     page.close()
 
 
+@pytest.mark.browser
 def test_the_search_finds_a_function(browser, address):
     page = browser.new_page()
     page.goto(f"{address}/search.html?q=mutual_information")

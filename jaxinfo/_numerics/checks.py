@@ -203,8 +203,14 @@ def _check_shape(
     )
     if not fits:
         given = ", ".join(f"{k} = {v}" for k, v in sizes.items() if k in letters)
-        is_column = len(actual) == 1 and len(letters) == 2 and letters[0] == "n"
-        can_be_column = is_column and letters[1] not in ("n", *sizes)
+        # Where another axis is known to fit, one column may be what was meant.
+        can_be_column = (
+            len(actual) == 1
+            and len(letters) == 2
+            and letters[0] in ("n", "t")
+            and letters[1] not in (letters[0], "k", "v", *sizes)
+            and sizes.get(letters[0], actual[0]) == actual[0]
+        )
         raise ValueError(
             f"Expected `{name}` to have shape {expected}"
             f"{' with ' + given if given else ''}, got {actual}"
