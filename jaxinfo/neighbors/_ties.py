@@ -55,9 +55,11 @@ def break_ties(
     .. math::
         x_{ij} + \sigma s_j e_{ij}, \qquad e_{ij} \sim N(0, 1) ,
 
-    with :math:`s_j` the standard deviation of a column. Noise much smaller than the
-    default is lost where values are rounded. Differentiable in ``x``. Costs
-    :math:`O(n d)`.
+    with :math:`s_j` the standard deviation of a column. Take another key for each
+    variable: the same one adds the same noise to both, which is information that they
+    share. Noise much smaller than the default is lost where values are rounded.
+
+    Differentiable in ``x``. Costs :math:`O(n d)`.
 
     Args:
         key: Random key.
