@@ -377,12 +377,24 @@ def render_package(name: str) -> str:
         lines.append(_heading(question, "-"))
         for entry in names:
             kind = "class" if inspect.isclass(getattr(package, entry)) else "function"
-            lines.append(f".. auto{kind}:: {entry}")
             # The other classes hold data alone.
             if name == "metrics":
+                lines.append(f".. autoclass:: {entry}{_arguments(package, entry)}")
                 lines.append("   :members: update, compute, reset")
+            else:
+                lines.append(f".. auto{kind}:: {entry}")
             lines.append("")
     return "\n".join(lines)
+
+
+def _arguments(package, name: str) -> str:
+    """What a class of Flax is made from; Flax's own call takes anything."""
+    made = inspect.signature(getattr(package, name).__init__)
+    parameters = [
+        parameter.replace(annotation=inspect.Parameter.empty)
+        for parameter in list(made.parameters.values())[1:]
+    ]
+    return str(inspect.Signature(parameters))
 
 
 def _heading(text: str, line: str) -> str:
