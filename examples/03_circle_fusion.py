@@ -20,7 +20,8 @@ one: depending on the seed, between two and all eight of the starts end at a con
 of at most 3, which the report calls closed. Training amplifies rounding errors, so
 numbers differ between machines. Where the figures show a fused space, it is a closed
 curve, but a folded one, with posteriors of very unequal widths: overlaps of neighbours
-are all that fusion asks for. Only the encoder gives an even ring. ``--quick`` trains too briefly for these results.
+are all that fusion asks for. Only the encoder gives an even ring. ``--quick`` trains
+too briefly for these results.
 
 The experiment is that of Murphy et al., `Comparing the information content of
 probabilistic representation spaces <https://arxiv.org/abs/2405.21042>`_, 2025, section
